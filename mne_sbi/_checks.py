@@ -1,0 +1,282 @@
+"""Checks of what a caller gives: options, random states, arrays, files.
+
+Each check returns the value in the form that the rest of the package works with, or
+raises an error that says what was given, what was expected and what to type.
+"""
+
+import difflib
+import numbers
+import os
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+# Keras and JAX take seeds that fit a signed 32-bit integer.
+_SEED_END = 2**31 - 1
+
+
+def did_you_mean(name, options):
+    """Suggest the option that a misspelt name probably meant.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    options : iterable of str
+        What would have been understood.
+
+    Returns
+    -------
+    hint : str
+        ``" Did you mean 'x'?"`` with a leading space, or an empty string when no
+        option is close.
+    """
+    by_lower_case = {str(option).lower(): str(option) for option in options}
+    close = difflib.get_close_matches(str(name).lower(), by_lower_case, n=1)
+    return f" Did you mean '{by_lower_case[close[0]]}'?" if close else ""
+
+
+def check_option(name, value, options):
+    """Check that a value is one of a few allowed ones.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the error message.
+    value : object
+        What was given.
+    options : iterable
+        The allowed values.
+
+    Returns
+    -------
+    value : object
+        The value, unchanged.
+
+    Raises
+    ------
+    ValueError
+        If the value is not among the options.
+    """
+    options = list(options)
+    for option in options:
+        # An array has no single truth value, and True == 1 although only one of them
+        # may be allowed: compare only what is of one type.
+        if type(value) is type(option) and value == option:
+            return value
+    allowed = ", ".join(repr(option) for option in options)
+    names = [option for option in options if isinstance(option, str)]
+    hint = did_you_mean(value, names) if isinstance(value, str) else ""
+    raise ValueError(
+        f"Invalid value for '{name}': {value!r}. Allowed: {allowed}.{hint}"
+    )
+
+
+def check_rng(random_state):
+    """Turn a random state into a NumPy generator.
+
+    Parameters
+    ----------
+    random_state : None | int | numpy.random.Generator | numpy.random.RandomState
+        ``None`` gives fresh entropy; a generator is returned as it is, so that
+        successive calls go on in its stream; a ``RandomState`` gives one seed, which
+        advances it.
+
+    Returns
+    -------
+    rng : numpy.random.Generator
+        The generator.
+
+    Raises
+    ------
+    TypeError
+        If the random state is of another type.
+    ValueError
+        If it is a negative integer.
+    """
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(_SEED_END))
+    if random_state is None:
+        return np.random.default_rng()
+    is_integer = isinstance(random_state, numbers.Integral)
+    if is_integer and not isinstance(random_state, bool):
+        if random_state < 0:
+            raise ValueError(
+                f"random_state must not be negative, got {random_state}. Give an "
+                "integer from 0 on, or None for a different result each time."
+            )
+        return np.random.default_rng(int(random_state))
+    raise TypeError(
+        "random_state must be None, an integer, a numpy.random.Generator or a "
+        f"numpy.random.RandomState, got {type(random_state).__name__}."
+    )
+
+
+def draw_seed(random_state):
+    """Draw an integer seed for a library that has generators of its own.
+
+    Parameters
+    ----------
+    random_state : None | int | numpy.random.Generator | numpy.random.RandomState
+        As in :func:`check_rng`.
+
+    Returns
+    -------
+    seed : int
+        A seed in ``[0, 2**31 - 1)``.
+    """
+    return int(check_rng(random_state).integers(_SEED_END))
+
+
+def check_array(name, value, *, shape=None, dtype=float, finite=True, positive=False):
+    """Check an array's shape and values.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the error message.
+    value : array_like
+        What was given.
+    shape : tuple of (int | str | None) | None
+        The expected shape. ``None`` and a label such as ``"n_nodes"`` stand for any
+        length; axes with one label must have one length. ``None`` in place of the
+        tuple allows any shape.
+    dtype : dtype | None
+        Type of the result; ``None`` keeps the type of the input.
+    finite : bool
+        Refuse NaN and infinity.
+    positive : bool
+        Refuse zero and negative values.
+
+    Returns
+    -------
+    array : ndarray
+        The values. No copy is made where the input already has the type.
+
+    Raises
+    ------
+    TypeError
+        If the input cannot be read as numbers of that type.
+    ValueError
+        If the shape or a value is not as expected.
+    """
+    array = _as_array(name, value, dtype)
+    if shape is not None:
+        _check_shape(name, array, tuple(shape))
+    is_number = np.issubdtype(array.dtype, np.number)
+    if finite and is_number and not np.isfinite(array).all():
+        n_bad = int((~np.isfinite(array)).sum())
+        raise ValueError(
+            f"{name} must be finite, but {n_bad} of its {array.size} values are NaN "
+            f"or infinite, the first at index {_first(~np.isfinite(array))}. Remove or "
+            "replace them before."
+        )
+    # Written so that NaN, where it is allowed, does not count as "not positive".
+    if positive and is_number and (array <= 0).any():
+        index = _first(array <= 0)
+        where = f" at index {index}" if array.ndim else ""
+        raise ValueError(f"{name} must be positive, but is {array[index]:g}{where}.")
+    return array
+
+
+def _as_array(name, value, dtype):
+    """Convert to an array, without letting numbers lose a part silently."""
+    try:
+        array = np.asarray(value)
+    except ValueError as exc:  # ragged nested lists
+        raise ValueError(f"{name} must be a regular array: {exc}") from exc
+    if dtype is None:
+        return array
+    loses_part = np.iscomplexobj(array) and not np.issubdtype(dtype, np.complexfloating)
+    if loses_part:
+        raise TypeError(f"{name} must be real, got complex numbers.")
+    try:
+        with np.errstate(invalid="ignore"):  # NaN as an integer: refused just below
+            converted = array.astype(dtype, copy=False)
+    except (TypeError, ValueError) as exc:
+        raise TypeError(
+            f"{name} must be an array of {np.dtype(dtype).name}, got {_kind(value)}."
+        ) from exc
+    wants_integers = np.issubdtype(dtype, np.integer)
+    if wants_integers and array.dtype.kind == "f" and (converted != array).any():
+        raise TypeError(f"{name} must hold integers, got {_kind(value)}.")
+    return converted
+
+
+def _kind(value):
+    """Describe a value for an error message."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}"
+    return f"{type(value).__name__} {value!r}"[:80]
+
+
+def _first(mask):
+    """Return the index of the first true entry as plain integers."""
+    index = tuple(int(i) for i in np.argwhere(mask)[0])
+    return index[0] if len(index) == 1 else index
+
+
+def _check_shape(name, array, shape):
+    """Compare a shape with one that has wildcards and labels."""
+    expected = "(" + ", ".join("any" if s is None else str(s) for s in shape)
+    expected += ",)" if len(shape) == 1 else ")"
+    labels = {}
+    matches = array.ndim == len(shape)
+    if matches:
+        for length, wanted in zip(array.shape, shape, strict=True):
+            if isinstance(wanted, str):
+                matches &= labels.setdefault(wanted, length) == length
+            elif wanted is not None:
+                matches &= length == wanted
+    if not matches:
+        raise ValueError(f"{name} must have shape {expected}, got {array.shape}.")
+
+
+@contextmanager
+def write_atomically(fname, overwrite=False):
+    """Write a file completely or not at all.
+
+    Parameters
+    ----------
+    fname : path-like
+        The file to write. Its folder must exist.
+    overwrite : bool
+        Replace an existing file.
+
+    Yields
+    ------
+    path : pathlib.Path
+        Where to write instead: a new name in the same folder with the same suffix.
+        When the block ends, that file takes the place of ``fname``; when the block
+        raises, it is removed and an existing ``fname`` stays as it was.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and ``overwrite`` is false.
+    FileNotFoundError
+        If the folder does not exist.
+    """
+    fname = Path(fname)
+    if not fname.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder of {fname} does not exist. Create {fname.parent} first."
+        )
+    if fname.exists() and not overwrite:
+        raise FileExistsError(
+            f"{fname} exists already. Use overwrite=True to replace it."
+        )
+    # In the same folder, because a rename is atomic only inside one file system.
+    temporary = fname.with_name(f".{fname.stem}-{uuid.uuid4().hex}{fname.suffix}")
+    try:
+        yield temporary
+        # Without this, a loss of power after the rename could leave an empty file.
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, fname)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,133 @@
+import os
+
+import numpy as np
+import pytest
+
+from mne_sbi._checks import (
+    check_array,
+    check_option,
+    check_rng,
+    did_you_mean,
+    draw_seed,
+    write_atomically,
+)
+
+
+@pytest.mark.parametrize(
+    "given, options, hint",
+    [
+        ("resolvnt", ["raj2020", "resolvent"], " Did you mean 'resolvent'?"),
+        ("HOPF", ["hopf"], " Did you mean 'hopf'?"),
+        ("zzz", ["raj2020", "resolvent"], ""),
+        ("a", [], ""),
+    ],
+)
+def test_did_you_mean(given, options, hint):
+    assert did_you_mean(given, options) == hint
+
+
+def test_check_option():
+    assert check_option("method", "npe", ["npe", "point"]) == "npe"
+    assert check_option("scale", None, ["db", None]) is None
+    with pytest.raises(ValueError) as error:
+        check_option("method", "nep", ("npe", "point"))
+    assert str(error.value) == (
+        "Invalid value for 'method': 'nep'. Allowed: 'npe', 'point'. "
+        "Did you mean 'npe'?"
+    )
+    with pytest.raises(ValueError, match="Invalid value for 'k': True"):
+        check_option("k", True, [1, 2])
+    with pytest.raises(ValueError, match="Invalid value for 'k': array"):
+        check_option("k", np.ones(2), [1, None, "a"])
+
+
+def test_check_rng_gives_the_same_stream_for_the_same_seed():
+    one, two = check_rng(3).normal(size=4), check_rng(np.int64(3)).normal(size=4)
+    np.testing.assert_array_equal(one, two)
+    generator = np.random.default_rng(0)
+    assert check_rng(generator) is generator
+    legacy = np.random.RandomState(0)
+    first, second = check_rng(legacy).random(), check_rng(legacy).random()
+    assert first != second
+    assert check_rng(np.random.RandomState(0)).random() == first
+    assert check_rng(None).random() != check_rng(None).random()
+
+
+@pytest.mark.parametrize(
+    "given, error", [(-1, ValueError), ("1", TypeError), (1.5, TypeError)]
+)
+def test_check_rng_refuses(given, error):
+    with pytest.raises(error, match="random_state must"):
+        check_rng(given)
+
+
+def test_draw_seed_leaves_the_global_generators_alone():
+    before = np.random.get_state()[1].copy()
+    assert draw_seed(7) == draw_seed(7)
+    assert 0 <= draw_seed(None) < 2**31 - 1
+    np.testing.assert_array_equal(before, np.random.get_state()[1])
+
+
+def test_check_array_accepts():
+    value = np.ones((2, 3))
+    assert check_array("x", value) is value
+    assert check_array("x", [[1, 2]], shape=(None, 2)).dtype == float
+    assert check_array("x", np.eye(3), shape=("n", "n")).shape == (3, 3)
+    assert check_array("x", [1, 2], dtype=int).dtype == int
+    assert check_array("x", ["a"], dtype=None).dtype.kind == "U"
+    assert np.isnan(check_array("x", [np.nan], finite=False, positive=True)).all()
+
+
+@pytest.mark.parametrize(
+    "value, kwargs, error, message",
+    [
+        (np.ones(3), {"shape": (None, 3)}, ValueError, r"\(any, 3\), got \(3,\)"),
+        (np.ones((2, 3)), {"shape": ("n", "n")}, ValueError, r"shape \(n, n\), got"),
+        (np.ones(3), {"shape": (4,)}, ValueError, r"shape \(4,\), got \(3,\)"),
+        ([[1, np.nan]], {}, ValueError, r"1 of its 2 values .* index \(0, 1\)"),
+        ([1, -2.5], {"positive": True}, ValueError, "is -2.5 at index 1"),
+        (0.0, {"positive": True}, ValueError, "x must be positive, but is 0"),
+        ("abc", {}, TypeError, "array of float64, got str 'abc'"),
+        (np.ones(2, complex), {}, TypeError, "must be real"),
+        ([1.5], {"dtype": int}, TypeError, "must hold integers"),
+        ([np.nan], {"dtype": int}, TypeError, "must hold integers"),
+        ([[1], [1, 2]], {}, ValueError, "regular array"),
+    ],
+)
+def test_check_array_refuses(value, kwargs, error, message):
+    with pytest.raises(error, match=message):
+        check_array("x", value, **kwargs)
+
+
+def test_write_atomically(tmp_path):
+    fname = tmp_path / "bank.npz"
+    with write_atomically(fname) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".npz"
+        temporary.write_text("one")
+        assert not fname.exists()
+    assert fname.read_text() == "one"
+    with (
+        pytest.raises(FileExistsError, match="overwrite=True"),
+        write_atomically(fname) as temporary,
+    ):
+        pass
+    with (
+        pytest.raises(RuntimeError, match="power cut"),
+        write_atomically(fname, overwrite=True) as temporary,
+    ):
+        temporary.write_text("tw")
+        raise RuntimeError("power cut")
+    assert fname.read_text() == "one"
+    with write_atomically(str(fname), overwrite=True) as temporary:
+        temporary.write_text("two")
+    assert fname.read_text() == "two"
+    assert os.listdir(tmp_path) == ["bank.npz"]
+
+
+def test_write_atomically_names_the_missing_folder(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match="Create .*nowhere first"),
+        write_atomically(tmp_path / "nowhere" / "bank.npz"),
+    ):
+        pass
