@@ -1,0 +1,7 @@
+"""Connectomes and recordings to work with: packaged (``load_*``) or downloaded."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
+
+del lazy

@@ -1,0 +1,11 @@
+from ._download import DatasetInfo as DatasetInfo
+from ._download import DownloadError as DownloadError
+from ._download import list_datasets as list_datasets
+from ._parcels import load_parcels as load_parcels
+from ._preprocess import clip_weights as clip_weights
+from ._preprocess import symmetrize_hemispheres as symmetrize_hemispheres
+from ._spectrome import fetch_connectome as fetch_connectome
+from ._spectrome import fetch_spectrome as fetch_spectrome
+from ._spectrome import read_group_connectome as read_group_connectome
+from ._spectrome import read_spectrome as read_spectrome
+from ._synthetic import load_synthetic_connectome as load_synthetic_connectome
