@@ -41,7 +41,7 @@ class RegistryEntry:
 class DatasetInfo:
     """What :func:`list_datasets` tells about a dataset.
 
-    Attributes
+    Parameters
     ----------
     name : str
         The name.
