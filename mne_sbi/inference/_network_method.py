@@ -1,0 +1,274 @@
+"""What the two methods with a Keras network share: data, training, state."""
+
+from abc import abstractmethod
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import draw_seed
+from .._keras import isolated_seed
+from ._base import (
+    InferenceMethod,
+    check_between,
+    check_count,
+    check_finite_rows,
+    check_training,
+)
+from ._scaling import FeatureScaler
+
+# Rows of fresh noise from which the scale of the features is estimated.
+_N_SCALING_ROWS = 20_000
+
+
+class NetworkMethod(InferenceMethod):
+    """A method with a Keras network, whose weights are plain arrays between calls.
+
+    Compiled functions are made on first use and never pickled. A child class has the
+    settings ``n_components``, ``max_iter``, ``batch_size``, ``learning_rate`` and
+    ``validation_fraction``.
+
+    Attributes
+    ----------
+    scaler_ : FeatureScaler
+        The map from features to what the network sees.
+    weights_ : list of ndarray
+        The network's weights.
+    """
+
+    @abstractmethod
+    def _build(self):
+        """Build the network and its stages.
+
+        Returns
+        -------
+        stages : dict of keras.Model
+            ``"train"`` is the model that holds all weights.
+        """
+
+    @abstractmethod
+    def _targets(self, theta):
+        """Turn parameters into what the model learns, float32 ndarray."""
+
+    @abstractmethod
+    def _make_batch(self, z, targets):
+        """Turn scaled features and targets into (inputs, targets) of the model."""
+
+    @abstractmethod
+    def _validation_loss(self, stages, z, targets):
+        """Compute the loss on rows that are not trained on."""
+
+    @abstractmethod
+    def _loss(self):
+        """Return the loss, as :meth:`keras.Model.compile` takes it."""
+
+    def fit(self, theta, x, *, resample=None, random_state=None, verbose=None):
+        """Train the network; see :meth:`InferenceMethod.fit`.
+
+        Parameters
+        ----------
+        theta : array, shape (n, n_params)
+            Parameters in the unit cube.
+        x : array, shape (n, n_features) | (n, n_nodes, n_points)
+            Their features.
+        resample : callable | None
+            ``resample(indices, rng)`` returns features of these rows with fresh noise,
+            float32. It is called for every batch; the validation rows are drawn once.
+        random_state : None | int | numpy.random.Generator | numpy.random.RandomState
+            Source of randomness.
+        verbose : bool | str | None
+            Show progress. None and False do not.
+
+        Returns
+        -------
+        self : NetworkMethod
+            The fitted method.
+        """
+        self._check_settings()
+        theta, x, shape = check_training(theta, x, resampled=resample is not None)
+        self.input_shape_, self.n_params_ = shape, theta.shape[1]
+        seed = draw_seed(random_state)
+        with isolated_seed(seed):
+            self._train(_Rows(x, shape, resample), theta, seed, verbose)
+        return self
+
+    def _check_settings(self):
+        for name in ("max_iter", "batch_size"):
+            check_count(name, getattr(self, name))
+        if self.n_components is not None:
+            check_count("n_components", self.n_components)
+        check_between("learning_rate", self.learning_rate, 1e-12, 1e3)
+        check_between("validation_fraction", self.validation_fraction, 1e-6, 0.9)
+
+    def _train(self, rows, theta, seed, verbose):
+        """Scale the features, build the network and train it."""
+        from ._training import Batches, split_rows, train
+
+        rng = np.random.default_rng(seed)
+        n = len(theta)
+        self.scaler_ = FeatureScaler.from_rows(
+            rows.for_scaling(n, rng), n_components=self.n_components, rng=rng
+        )
+        training, validation = split_rows(n, self.validation_fraction, rng)
+        targets = self._targets(theta)
+        # Components are few: project once. Otherwise each batch is scaled when it is
+        # used, which needs no second copy of the features.
+        once = rows.resample is None and self.scaler_.components is not None
+        scaled = self.scaler_.transform(rows.x) if once else None
+
+        def features(indices, rng):
+            if once:
+                return scaled[indices]
+            return self._as_input(self.scaler_.transform(rows.take(indices, rng)))
+
+        def make_batch(indices, rng):
+            chosen = training[indices]
+            return self._make_batch(features(chosen, rng), targets[chosen])
+
+        z_validation = features(validation, rng)
+        self._cache = stages = self._build()
+        self.history_ = train(
+            stages["train"],
+            Batches(make_batch, len(training), self.batch_size, seed),
+            lambda: self._validation_loss(stages, z_validation, targets[validation]),
+            loss=self._loss(),
+            max_iter=self.max_iter,
+            learning_rate=self.learning_rate,
+            verbose=verbose,
+        )
+        self.weights_ = [np.asarray(w) for w in stages["train"].get_weights()]
+
+    @property
+    def _network_shape(self):
+        """Shape of one observation as the network sees it."""
+        if self.scaler_.components is None:
+            return self.input_shape_
+        return (self.scaler_.components.shape[1],)
+
+    def _as_input(self, z):
+        return z.reshape(len(z), *self._network_shape)
+
+    def _stages(self):
+        """Return the compiled stages, built from the weights if need be."""
+        check_is_fitted(self, "weights_")
+        if getattr(self, "_cache", None) is None:
+            # Building draws initial weights, which must leave no trace.
+            with isolated_seed(0):
+                self._cache = self._build()
+            self._cache["train"].set_weights(self.weights_)
+        return self._cache
+
+    def _scale_observed(self, x):
+        """Check observed features and map them to the network's input."""
+        from ._training import in_blocks
+
+        z = self.scaler_.standardise(self._check_x(x))
+        if self.scaler_.components is not None:
+            z = in_blocks(self._stages()["project"], z)
+        return self._as_input(z)
+
+    def _make_project_stage(self):
+        """Build the projection to components as a stage of fixed-size blocks."""
+        from ._training import Stage, keras
+
+        layer = keras.layers.Dense(self._network_shape[0], use_bias=False)
+        layer.build((None, len(self.scaler_.mean)))
+        layer.set_weights([self.scaler_.components])
+        return Stage(layer, [layer])
+
+    def get_state(self):
+        """Describe the fitted method; see :meth:`InferenceMethod.get_state`.
+
+        Returns
+        -------
+        state : dict
+            Settings and shapes; can be written as JSON.
+        arrays : dict of ndarray
+            Scaling and weights.
+        """
+        check_is_fitted(self, "weights_")
+        params = self.get_params(deep=False)
+        state = {
+            "method": type(self).__name__,
+            "settings": {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in params.items()
+            },
+            "input_shape": list(self.input_shape_),
+            "n_params": self.n_params_,
+            "history": self.history_,
+            "n_weights": len(self.weights_),
+        }
+        arrays = {f"weight_{i:03d}": w for i, w in enumerate(self.weights_)}
+        arrays |= {"mean": self.scaler_.mean, "scale": self.scaler_.scale}
+        if self.scaler_.components is not None:
+            arrays["components"] = self.scaler_.components
+        return state, arrays
+
+    @classmethod
+    def from_state(cls, state, arrays):
+        """Restore what :meth:`get_state` describes, under any Keras backend.
+
+        Parameters
+        ----------
+        state : dict
+            Settings and shapes.
+        arrays : dict of ndarray
+            Scaling and weights.
+
+        Returns
+        -------
+        method : NetworkMethod
+            The fitted method.
+        """
+        if state["method"] != cls.__name__:
+            raise ValueError(
+                f"The state is one of {state['method']}, not of {cls.__name__}."
+            )
+        settings = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in state["settings"].items()
+        }
+        method = cls(**settings)
+        method.input_shape_ = tuple(state["input_shape"])
+        method.n_params_ = state["n_params"]
+        method.history_ = state["history"]
+        method.scaler_ = FeatureScaler(
+            arrays["mean"], arrays["scale"], arrays.get("components")
+        )
+        method.weights_ = [arrays[f"weight_{i:03d}"] for i in range(state["n_weights"])]
+        return method
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        state.pop("_cache", None)  # compiled functions; made anew from the weights
+        return state
+
+
+class _Rows:
+    """Features of training rows, as given or with fresh noise."""
+
+    def __init__(self, x, shape, resample):
+        self.x, self.resample, self._shape = x, resample, shape
+
+    def take(self, indices, rng):
+        """Return rows, shape (len(indices), n_features)."""
+        if self.resample is None:
+            return self.x[indices]
+        rows = np.asarray(self.resample(indices, rng))
+        if rows.shape != (len(indices), *self._shape):
+            raise ValueError(
+                f"resample must return an array of shape {(len(indices), *self._shape)}"
+                f" for {len(indices)} indices, got {rows.shape}."
+            )
+        rows = rows.reshape(len(rows), -1)
+        check_finite_rows("what resample returns", rows)
+        return rows
+
+    def for_scaling(self, n, rng):
+        """Return rows to estimate scale and components from."""
+        if self.resample is None:
+            return self.x
+        indices = np.arange(n)
+        if n > _N_SCALING_ROWS:
+            indices = np.sort(rng.choice(n, _N_SCALING_ROWS, replace=False))
+        return self.take(indices, rng)

@@ -1,0 +1,220 @@
+"""Training loop and evaluation in blocks, shared by the Keras methods."""
+
+import contextlib
+import math
+
+import numpy as np
+
+from .._keras import import_keras
+
+keras = import_keras()
+
+# Rows per compiled call. Fixed, so that a row meets the same arithmetic whatever rows
+# are beside it, and so that each function is compiled once.
+BLOCK = 128
+
+
+class Stage(keras.Model):
+    """Keras model around a function of tensors that uses some layers.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the input tensors as positional arguments.
+    used : list of keras.layers.Layer
+        The built layers whose weights the function uses.
+    """
+
+    def __init__(self, function, used):
+        super().__init__()
+        self._function, self._used = function, list(used)
+        self.built = True
+
+    def call(self, inputs):
+        """Apply the function."""
+        if isinstance(inputs, (list, tuple)):
+            return self._function(*inputs)
+        return self._function(inputs)
+
+
+def in_blocks(stage, *arrays, block=BLOCK):
+    """Evaluate a model on blocks of rows of one fixed size.
+
+    Parameters
+    ----------
+    stage : keras.Model
+        From one or several tensors to one, row by row.
+    *arrays : ndarray, shape (n, ...)
+        The inputs, with the same number of rows.
+    block : int
+        Rows per block; the last one is filled up with zeros.
+
+    Returns
+    -------
+    result : ndarray, shape (n, ...)
+        Float32.
+    """
+    n = len(arrays[0])
+    results = []
+    for start in range(0, max(n, 1), block):
+        rows = [np.asarray(a[start : start + block], np.float32) for a in arrays]
+        n_rows = len(rows[0])
+        if n_rows < block:
+            rows = [
+                np.concatenate([a, np.zeros((block - n_rows, *a.shape[1:]), a.dtype)])
+                for a in rows
+            ]
+        out = stage.predict_on_batch(rows if len(rows) > 1 else rows[0])
+        results.append(np.asarray(out)[:n_rows])
+    return np.concatenate(results)
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of one size in a new random order at each pass.
+
+    Parameters
+    ----------
+    make_batch : callable
+        From row indices and a generator to the inputs and the targets.
+    n : int
+        Number of rows.
+    batch_size : int
+        Rows per batch. The last batch of a pass is filled up with rows of the pass's
+        beginning, so that no row is left out and one shape is compiled.
+    seed : int
+        Determines the order and the generators given to ``make_batch``.
+    """
+
+    def __init__(self, make_batch, n, batch_size, seed):
+        super().__init__()
+        self._make_batch, self._n, self._seed = make_batch, n, seed
+        self._batch_size = min(batch_size, n)
+        self._pass = 0
+        self._shuffle()
+
+    @property
+    def num_batches(self):
+        """Number of batches in one pass."""
+        return math.ceil(self._n / self._batch_size)
+
+    def __getitem__(self, index):
+        # From the place alone: Keras asks for the first batch twice.
+        rng = np.random.default_rng([self._seed, self._pass, index + 1])
+        first = index * self._batch_size
+        return self._make_batch(self._order[first : first + self._batch_size], rng)
+
+    def on_epoch_end(self):
+        """Shuffle anew."""
+        self._pass += 1
+        self._shuffle()
+
+    def _shuffle(self):
+        order = np.random.default_rng([self._seed, self._pass, 0]).permutation(self._n)
+        n_more = self.num_batches * self._batch_size - self._n
+        self._order = np.concatenate([order, order[:n_more]])
+
+
+class _KeepBest(keras.callbacks.Callback):
+    """Records the losses and the weights of the pass with the best validation loss."""
+
+    def __init__(self, validate, report):
+        super().__init__()
+        self._validate, self._report = validate, report
+        self.history = {"loss": [], "validation_loss": []}
+        self.best_loss, self.best_weights = np.inf, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Validate after a pass."""
+        train, validation = float(logs["loss"]), float(self._validate())
+        self.history["loss"].append(train)
+        self.history["validation_loss"].append(validation)
+        if validation < self.best_loss:
+            self.best_loss = validation
+            self.best_weights = self.model.get_weights()
+        self._report(epoch + 1)
+        if not np.isfinite(train):
+            self.model.stop_training = True
+
+
+def train(model, batches, validate, *, loss, max_iter, learning_rate, verbose=None):
+    """Train a model and leave it with its best weights.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model; its weights change.
+    batches : Batches
+        The training data.
+    validate : callable
+        Takes nothing, returns the loss on rows that are not trained on.
+    loss : str | callable
+        As :meth:`keras.Model.compile` takes it.
+    max_iter : int
+        Number of passes over the training data.
+    learning_rate : float
+        At the beginning; it falls to zero along a cosine.
+    verbose : bool | str | None
+        Show progress; None and False do not.
+
+    Returns
+    -------
+    history : dict of list of float
+        ``"loss"`` and ``"validation_loss"`` after each pass.
+
+    Raises
+    ------
+    RuntimeError
+        If no pass ended with a finite validation loss.
+    """
+    n_steps = max_iter * batches.num_batches
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, n_steps)
+    # A single step along a huge gradient, as an outlying row gives, can undo a pass.
+    optimizer = keras.optimizers.Adam(schedule, global_clipnorm=5.0)
+    model.compile(optimizer=optimizer, loss=loss)
+    with _progress(max_iter, verbose) as report:
+        keeper = _KeepBest(validate, report)
+        model.fit(
+            batches, epochs=max_iter, verbose=0, shuffle=False, callbacks=[keeper]
+        )
+    if keeper.best_weights is None:
+        raise RuntimeError(
+            "Training diverged: no pass had a finite validation loss. Try a smaller "
+            f"learning_rate than {learning_rate:g}, and look for extreme values in x."
+        )
+    model.set_weights(keeper.best_weights)
+    return keeper.history
+
+
+@contextlib.contextmanager
+def _progress(max_iter, verbose):
+    """Yield a function that takes the number of finished passes."""
+    if not verbose:
+        yield lambda n_done: None
+        return
+    from mne.utils import ProgressBar, use_log_level
+
+    with use_log_level("INFO" if verbose is True else verbose):
+        with ProgressBar(max_iter, mesg="Training") as bar:
+            yield bar.update
+
+
+def split_rows(n, fraction, rng):
+    """Split rows at random into training and validation rows.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    fraction : float
+        Share of validation rows, in (0, 1); at least one row stays on either side.
+    rng : numpy.random.Generator
+        The source of randomness.
+
+    Returns
+    -------
+    train, validation : ndarray of int
+        Sorted indices.
+    """
+    n_validation = min(max(1, round(n * fraction)), n - 1)
+    order = rng.permutation(n)
+    return np.sort(order[n_validation:]), np.sort(order[:n_validation])
