@@ -1,0 +1,129 @@
+"""Read the command line and call what it asks for."""
+
+import argparse
+import sys
+
+
+def main(arguments=None):
+    """Run the command ``mne_sbi``.
+
+    Parameters
+    ----------
+    arguments : list of str | None
+        The arguments, by default those of the process.
+
+    Returns
+    -------
+    status : int
+        0 for success, 1 for a mistake in what was asked for, 130 after an
+        interruption. Wrong arguments end the process with 2, as argparse does.
+    """
+    parser = _make_parser()
+    options = parser.parse_args(arguments)
+    if options.run is None:
+        parser.print_help()
+        return 0
+    # Here, so that --help does not wait for the import of NumPy.
+    from ..models import PluginError
+
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    # What these say is meant for the user; where they were raised is not.
+    except (OSError, PluginError, ValueError) as exc:
+        if options.traceback:
+            raise
+        print(f"mne_sbi {options.command}: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _make_parser():
+    parser = argparse.ArgumentParser(
+        prog="mne_sbi", description="Simulation-based inversion of whole-brain models."
+    )
+    parser.add_argument("--version", action=_PrintVersion)
+    parser.add_argument(
+        "--traceback", action="store_true", help="show where an error was raised"
+    )
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(title="commands", dest="command")
+
+    text = "simulate, train, and invert a synthetic recording, offline"
+    demo = commands.add_parser("demo", help=text, description=f"{text.capitalize()}.")
+    demo.add_argument(
+        "--output-dir",
+        default=".",
+        metavar="FOLDER",
+        help="where the figure goes (default: the current folder)",
+    )
+    demo.add_argument(
+        "--seed", type=int, default=0, help="decides all draws (default: 0)"
+    )
+    demo.set_defaults(run=_demo)
+
+    text = "list the forward models of all installed packages"
+    models = commands.add_parser("models", help=text, description=f"{text}.")
+    models.add_argument(
+        "name", nargs="?", help="show the parameters of this model instead"
+    )
+    models.add_argument(
+        "--check", action="store_true", help="import every model to see if it works"
+    )
+    models.set_defaults(run=_models)
+
+    text = "print versions, backend and installed models, for bug reports"
+    sys_info = commands.add_parser("sys_info", help=text, description=f"{text}.")
+    sys_info.set_defaults(run=_sys_info)
+    return parser
+
+
+class _PrintVersion(argparse.Action):
+    """Look the version up only when it is asked for."""
+
+    def __init__(self, option_strings, dest, **kwargs):
+        super().__init__(option_strings, dest, nargs=0, help="print the version")
+
+    def __call__(self, parser, *ignored):
+        from .. import __version__
+
+        print(f"mne_sbi {__version__}")
+        parser.exit()
+
+
+def _demo(options):
+    from ._demo import run
+
+    run(output_dir=options.output_dir, seed=options.seed)
+
+
+def _models(options):
+    from .. import Prior, get_model, list_models
+
+    if options.name is not None:
+        model = get_model(options.name)
+        print((model.__doc__ or options.name).strip().splitlines()[0])
+        print(Prior(model.parameters))
+        for parameter in model.parameters:
+            print(f"    {parameter.name}: {parameter.doc}")
+        return
+    records = list_models(details=True, load=options.check)
+    rows = [("name", "package", "status")]
+    for record in records:
+        package = f"{record.distribution} {record.version}"
+        rows.append((record.name, package, record.status))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        print("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+    for record in records:
+        if record.error:
+            print(f"\n{record.error}")
+
+
+def _sys_info(options):
+    from .. import sys_info
+
+    sys_info()
