@@ -43,7 +43,9 @@ def import_keras():
         # In the environment, so that worker processes use the same one.
         os.environ["KERAS_BACKEND"] = installed[0]
     try:
-        import keras
+        # Importing Keras or JAX draws from the global generators.
+        with _kept_states():
+            import keras
     except ImportError as exc:
         raise ImportError(
             f"Keras could not be imported with the backend "
@@ -75,19 +77,28 @@ def isolated_seed(seed):
     block ends, however it ends.
     """
     keras = import_keras()
-    python_state, numpy_state = random.getstate(), np.random.get_state()
     torch = sys.modules.get("torch")
     torch_state = None if torch is None else torch.get_rng_state()
     restore_keras = _keep_keras_state()
+    with _kept_states():
+        try:
+            keras.utils.set_random_seed(int(seed))
+            yield keras
+        finally:
+            if torch is not None:
+                torch.set_rng_state(torch_state)
+            restore_keras()
+
+
+@contextmanager
+def _kept_states():
+    """Put the global generators of Python and NumPy back when the block ends."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
-        keras.utils.set_random_seed(int(seed))
-        yield keras
+        yield
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
-        if torch is not None:
-            torch.set_rng_state(torch_state)
-        restore_keras()
 
 
 def _keep_keras_state():

@@ -25,7 +25,7 @@ class NetworkMethod(InferenceMethod):
 
     Compiled functions are made on first use and never pickled. A child class has the
     settings ``n_components``, ``max_iter``, ``batch_size``, ``learning_rate`` and
-    ``validation_fraction``.
+    ``validation_fraction``, and ``whitening`` as a setting or a constant.
 
     Attributes
     ----------
@@ -96,6 +96,7 @@ class NetworkMethod(InferenceMethod):
             check_count(name, getattr(self, name))
         if self.n_components is not None:
             check_count("n_components", self.n_components)
+        check_between("whitening", self.whitening, 0.0, 1.0 + 1e-12)
         check_between("learning_rate", self.learning_rate, 1e-12, 1e3)
         check_between("validation_fraction", self.validation_fraction, 1e-6, 0.9)
 
@@ -106,7 +107,10 @@ class NetworkMethod(InferenceMethod):
         rng = np.random.default_rng(seed)
         n = len(theta)
         self.scaler_ = FeatureScaler.from_rows(
-            rows.for_scaling(n, rng), n_components=self.n_components, rng=rng
+            rows.for_scaling(n, rng),
+            n_components=self.n_components,
+            whitening=self.whitening,
+            rng=rng,
         )
         training, validation = split_rows(n, self.validation_fraction, rng)
         targets = self._targets(theta)

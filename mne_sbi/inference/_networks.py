@@ -16,7 +16,7 @@ _MOMENTUM = 0.9
 
 
 def make_embedding(name, input_shape, *, dropout=0.0):
-    """Build an embedding network.
+    r"""Build an embedding network.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def make_embedding(name, input_shape, *, dropout=0.0):
     Returns
     -------
     network : keras.Model
-        From (n, \\*input_shape) to (n, 256).
+        From (n, \*input_shape) to (n, 256).
     """
     makers = {
         "mlp": _mlp,
@@ -50,7 +50,7 @@ def make_embedding(name, input_shape, *, dropout=0.0):
 
 
 def make_regressor(input_shape, n_outputs, hidden):
-    """Build a network of dense layers, each with batch normalisation and ReLU.
+    r"""Build a network of dense layers, each with batch normalisation and ReLU.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def make_regressor(input_shape, n_outputs, hidden):
     Returns
     -------
     network : keras.Model
-        From (n, \\*input_shape) to (n, n_outputs).
+        From (n, \*input_shape) to (n, n_outputs).
     """
     inputs = value = keras.Input(input_shape)
     if len(input_shape) > 1:

@@ -28,8 +28,8 @@ class NPE(NetworkMethod):
         The density head: a masked autoregressive spline flow, or a mixture of Gaussians
         with full covariance, which samples 20 to 30 times faster but is less exact.
     n_components : int | None
-        Whitened principal components that the network sees instead of the features;
-        None keeps the features.
+        Principal components that the network sees instead of the features; None keeps
+        the features.
     dropout : float
         Share of units of the embedding left out in training.
     max_iter : int
@@ -46,6 +46,9 @@ class NPE(NetworkMethod):
     .. [1] Papamakarios & Murray (2016). Fast epsilon-free inference of simulation
        models with Bayesian conditional density estimation. NeurIPS 29.
     """
+
+    #: Of the principal components; :class:`PointRegressor` says what it does.
+    whitening = 0.5
 
     def __init__(
         self,

@@ -21,8 +21,14 @@ class PointRegressor(NetworkMethod):
     hidden : tuple of int
         Widths of the hidden layers.
     n_components : int | None
-        Whitened principal components that the network sees instead of the features;
-        None keeps the features.
+        Principal components that the network sees instead of the features; None keeps
+        the features.
+    whitening : float
+        From 0, components keep their standard deviations, to 1, all get the same one.
+        On noise-free spectra of a toy network model full whitening cost accuracy (R2 of
+        the worst parameter 0.976, against 0.990 with 0.5 and 0.989 with 0): it makes
+        many weak components as loud as the few strong ones. Some of it helps parameters
+        that act on weak components only.
     max_iter : int
         Number of passes over the training data.
     batch_size : int
@@ -40,13 +46,15 @@ class PointRegressor(NetworkMethod):
         hidden=(512, 512, 512),
         n_components=256,
         *,
-        max_iter=40,
+        whitening=0.5,
+        max_iter=30,
         batch_size=256,
         learning_rate=2e-3,
         validation_fraction=0.1,
     ):
         self.hidden = hidden
         self.n_components = n_components
+        self.whitening = whitening
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.learning_rate = learning_rate

@@ -6,8 +6,9 @@ import numpy as np
 
 # Rows converted at one time: bounds the memory beside the caller's array.
 _CHUNK = 4096
-# The principal components are estimated from at most this many rows.
-_MAX_PCA_ROWS = 20_000
+# Moments and components are estimated from at most this many rows: more would move the
+# scale by less than 1 %, and what it is exactly does not matter.
+_MAX_ROWS = 20_000
 # A feature whose standard deviation is below this share of its mean is constant.
 _CONSTANT = 1e-7
 
@@ -22,7 +23,7 @@ class FeatureScaler:
         Mean and standard deviation of each feature; the scale of a constant feature is
         one.
     components : ndarray, shape (n_features, n_components) | None
-        Columns map standardised features to whitened principal components.
+        Columns map standardised features to scaled principal components.
     """
 
     mean: np.ndarray
@@ -30,7 +31,7 @@ class FeatureScaler:
     components: np.ndarray | None = None
 
     @classmethod
-    def from_rows(cls, x, *, n_components=None, rng=None):
+    def from_rows(cls, x, *, n_components=None, whitening=0.5, rng=None):
         """Estimate the map from training rows.
 
         Parameters
@@ -39,27 +40,31 @@ class FeatureScaler:
             Training rows, finite.
         n_components : int | None
             Number of principal components; None standardises only.
+        whitening : float
+            From 0, components keep their standard deviations, to 1, all get the same.
         rng : numpy.random.Generator | None
-            Chooses the rows that the components are computed from, where there are
-            more than 20,000.
+            Chooses the rows to estimate from, where there are more than 20,000. None
+            takes the first ones.
 
         Returns
         -------
         scaler : FeatureScaler
             The map.
         """
-        mean, scale = _moments(x)
-        scaler = cls(mean, scale)
+        if len(x) > _MAX_ROWS:
+            rows = slice(_MAX_ROWS)
+            if rng is not None:
+                rows = np.sort(rng.choice(len(x), _MAX_ROWS, replace=False))
+            x = x[rows]
+        scaler = cls(*_moments(x))
         if n_components is None:
             return scaler
-        rows = np.arange(len(x))
-        if len(x) > _MAX_PCA_ROWS:
-            rows = np.sort(rng.choice(len(x), _MAX_PCA_ROWS, replace=False))
         covariance = np.zeros((x.shape[1], x.shape[1]))
-        for start in range(0, len(rows), _CHUNK):
-            z = scaler.standardise(x[rows[start : start + _CHUNK]])
+        for start in range(0, len(x), _CHUNK):
+            z = scaler.standardise(x[start : start + _CHUNK])
             covariance += z.T @ z
-        return cls(mean, scale, _components(covariance / len(rows), n_components))
+        components = _components(covariance / len(x), n_components, whitening)
+        return cls(scaler.mean, scaler.scale, components)
 
     def standardise(self, x):
         """Subtract the mean and divide by the scale, float32."""
@@ -97,18 +102,16 @@ def _moments(x):
     return mean, scale
 
 
-def _components(covariance, n_components):
-    """Whitened eigenvectors of the largest eigenvalues, float32."""
+def _components(covariance, n_components, whitening):
+    """Scaled eigenvectors of the largest eigenvalues, float32."""
     from scipy.linalg import eigh
 
-    n_features = len(covariance)
-    n_components = min(n_components, n_features)
-    first = n_features - n_components
-    values, vectors = eigh(
-        covariance, subset_by_index=[first, n_features - 1], overwrite_a=True
-    )
+    last = len(covariance) - 1
+    first = max(0, last + 1 - n_components)
+    values, vectors = eigh(covariance, subset_by_index=[first, last], overwrite_a=True)
     # Directions without variance, as from fewer rows than features, stay at zero
-    # instead of being blown up to unit variance.
+    # instead of being blown up to that of the others.
     kept = values > values[-1] * 1e-9
-    scale = np.where(kept, 1.0 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
+    share = np.where(kept, values, values[-1]) / values[-1]
+    scale = kept * share ** (-whitening / 2.0) / np.sqrt(values[-1])
     return np.ascontiguousarray((vectors * scale)[:, ::-1], dtype=np.float32)

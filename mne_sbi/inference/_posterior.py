@@ -1,0 +1,332 @@
+"""Posterior: draws of named parameters for one or several observations."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._checks import check_array, did_you_mean, write_atomically
+from .._priors import Prior
+
+_FORMAT = "mne_sbi posterior 1"
+# Points of the unit interval from which the prior's variance is computed.
+_N_PRIOR_POINTS = 4000
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Posterior:
+    """Draws from the posterior distribution of each observation.
+
+    Parameters
+    ----------
+    draws : array, shape (n_obs, n_draws, n_params)
+        Parameters in SI units.
+    names : sequence of str
+        Names of the parameters.
+    units : sequence of str
+        Their units; an empty string for a number without unit.
+    prior : Prior | None
+        The prior that the draws belong to. With it, summaries tell how much narrower
+        the posterior is, and plots show the prior's range.
+    obs_names : sequence of str | None
+        Names of the observations, such as subjects.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mne_sbi import Posterior
+    >>> draws = np.random.default_rng(0).normal(0.012, 0.001, (3, 500, 1))
+    >>> posterior = Posterior(draws, ["tau_e"], ["s"])
+    >>> posterior
+    <Posterior | 3 observations, 500 draws each, of tau_e (s)>
+    >>> posterior.mean.round(3).tolist()
+    [[0.012], [0.012], [0.012]]
+    """
+
+    draws: np.ndarray
+    names: tuple
+    units: tuple
+    prior: Prior | None = None
+    obs_names: tuple | None = None
+
+    def __post_init__(self):
+        draws = check_array("draws", self.draws, shape=(None, None, None)).copy()
+        if 0 in draws.shape:
+            raise ValueError(f"draws must not be empty, got shape {draws.shape}.")
+        draws.flags.writeable = False
+        names, units = tuple(self.names), tuple(self.units)
+        if not len(names) == len(units) == draws.shape[2]:
+            raise ValueError(
+                f"draws of {draws.shape[2]} parameters need as many names and units, "
+                f"got {len(names)} and {len(units)}."
+            )
+        if self.prior is not None and tuple(self.prior.names) != names:
+            raise ValueError(
+                f"names must be those of the prior, {tuple(self.prior.names)}, got "
+                f"{names}."
+            )
+        obs_names = self.obs_names
+        if obs_names is not None:
+            obs_names = tuple(str(name) for name in obs_names)
+            if len(obs_names) != len(draws) or len(set(obs_names)) != len(draws):
+                raise ValueError(
+                    f"obs_names must be {len(draws)} different names, one per "
+                    f"observation, got {obs_names}."
+                )
+        checked = {"draws": draws, "names": names, "units": units}
+        for name, value in (checked | {"obs_names": obs_names}).items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def n_obs(self):
+        """Number of observations."""
+        return self.draws.shape[0]
+
+    @property
+    def n_draws(self):
+        """Number of draws per observation."""
+        return self.draws.shape[1]
+
+    @property
+    def mean(self):
+        """Posterior mean, ndarray, shape (n_obs, n_params)."""
+        return self.draws.mean(axis=1)
+
+    @property
+    def median(self):
+        """Posterior median, ndarray, shape (n_obs, n_params)."""
+        return np.median(self.draws, axis=1)
+
+    @property
+    def std(self):
+        """Posterior standard deviation, ndarray, shape (n_obs, n_params)."""
+        return self.draws.std(axis=1)
+
+    def interval(self, level=0.9):
+        """Compute the interval with equal probability on either side.
+
+        Parameters
+        ----------
+        level : float
+            Probability of the interval, in (0, 1).
+
+        Returns
+        -------
+        lower, upper : ndarray, shape (n_obs, n_params)
+            The interval's ends.
+        """
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level must be between 0 and 1, got {level!r}.")
+        ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
+        # This definition of quantiles covers `level` on average for any number of
+        # draws.
+        return tuple(np.quantile(self.draws, ends, axis=1, method="weibull"))
+
+    def __len__(self):
+        return self.n_obs
+
+    def __getitem__(self, index):
+        """Select observations by number, slice, list or name."""
+        if isinstance(index, str):
+            index = self._index_of(index)
+        rows = np.atleast_1d(np.arange(self.n_obs)[index])
+        obs_names = self.obs_names
+        if obs_names is not None:
+            obs_names = [obs_names[i] for i in rows]
+        return Posterior(
+            self.draws[rows],
+            self.names,
+            self.units,
+            prior=self.prior,
+            obs_names=obs_names,
+        )
+
+    def _index_of(self, name):
+        if self.obs_names is None:
+            raise KeyError(f"The observations have no names, so not {name!r} either.")
+        if name not in self.obs_names:
+            hint = did_you_mean(name, self.obs_names)
+            raise KeyError(f"No observation is called {name!r}.{hint}")
+        return self.obs_names.index(name)
+
+    def __iter__(self):
+        return (self[i] for i in range(self.n_obs))
+
+    def __repr__(self):
+        plural = "" if self.n_obs == 1 else "s"
+        parameters = ", ".join(
+            f"{name} ({unit})" if unit else name
+            for name, unit in zip(self.names, self.units, strict=True)
+        )
+        return (
+            f"<Posterior | {self.n_obs} observation{plural}, {self.n_draws} draws each,"
+            f" of {parameters}>"
+        )
+
+    def summary(self, level=0.9):
+        """Describe each parameter of each observation by a few numbers.
+
+        Parameters
+        ----------
+        level : float
+            Probability of the interval from ``lower`` to ``upper``.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row per observation and parameter, with the columns ``obs``,
+            ``parameter``, ``unit``, ``mean``, ``sd``, ``median``, ``lower``, ``upper``
+            and, if there is a prior, ``contraction``: one minus the ratio of posterior
+            to prior variance, that is, 0 where the data say nothing and 1 where they
+            say everything.
+        """
+        import pandas as pd
+
+        lower, upper = self.interval(level)
+        obs = self.obs_names or range(self.n_obs)
+        n_params = len(self.names)
+        columns = {
+            "obs": np.repeat(np.array(obs, dtype=object), n_params),
+            "parameter": self.names * self.n_obs,
+            "unit": self.units * self.n_obs,
+            "mean": self.mean.ravel(),
+            "sd": self.std.ravel(),
+            "median": self.median.ravel(),
+            "lower": lower.ravel(),
+            "upper": upper.ravel(),
+        }
+        if self.prior is not None:
+            contraction = 1.0 - self.std**2 / _prior_variance(self.prior)
+            columns["contraction"] = contraction.ravel()
+        return pd.DataFrame(columns)
+
+    def to_xarray(self):
+        """Convert to an xarray dataset, for example for ArviZ.
+
+        Returns
+        -------
+        dataset : xarray.Dataset
+            One variable per parameter, with dimensions ``obs`` and ``draw``.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed.
+        """
+        try:
+            import xarray
+        except ImportError as exc:
+            raise ImportError(
+                "to_xarray() needs xarray, which is not installed. Type: pip install "
+                "xarray"
+            ) from exc
+        variables = {
+            name: (("obs", "draw"), self.draws[:, :, i], {"units": self.units[i]})
+            for i, name in enumerate(self.names)
+        }
+        coords = {} if self.obs_names is None else {"obs": list(self.obs_names)}
+        return xarray.Dataset(variables, coords=coords)
+
+    def plot_marginals(self, obs=0, *, truth=None, show=True):
+        """Plot the distribution of each parameter of one observation.
+
+        Parameters
+        ----------
+        obs : int | str
+            Number or name of the observation.
+        truth : array, shape (n_params,) | None
+            Parameters to mark.
+        show : bool
+            Show the figure.
+
+        Returns
+        -------
+        fig : matplotlib.figure.Figure
+            The figure.
+        """
+        from ..viz import plot_marginals
+
+        return plot_marginals(self[obs], truth=truth, show=show)
+
+    def plot_pairs(self, obs=0, *, truth=None, show=True):
+        """Plot the joint distribution of each pair of parameters of one observation.
+
+        Parameters
+        ----------
+        obs : int | str
+            Number or name of the observation.
+        truth : array, shape (n_params,) | None
+            Parameters to mark.
+        show : bool
+            Show the figure.
+
+        Returns
+        -------
+        fig : matplotlib.figure.Figure
+            The figure.
+        """
+        from ..viz import plot_pairs
+
+        return plot_pairs(self[obs], truth=truth, show=show)
+
+    def save(self, fname, overwrite=False):
+        """Save to a file that :func:`read_posterior` reads.
+
+        Parameters
+        ----------
+        fname : path-like
+            Name of the file, which ends in ``.npz``.
+        overwrite : bool
+            Replace an existing file.
+        """
+        if not str(fname).endswith(".npz"):
+            raise ValueError(f"fname must end in .npz, got {str(fname)!r}.")
+        contents = {
+            "format": _FORMAT,
+            "names": self.names,
+            "units": self.units,
+            "obs_names": self.obs_names,
+            "prior": None if self.prior is None else self.prior.to_dict(),
+        }
+        with write_atomically(fname, overwrite) as path:
+            np.savez(path, draws=self.draws, contents=json.dumps(contents))
+
+
+def read_posterior(fname):
+    """Read a posterior that was saved with :meth:`Posterior.save`.
+
+    Parameters
+    ----------
+    fname : path-like
+        Name of the file.
+
+    Returns
+    -------
+    posterior : Posterior
+        The posterior.
+
+    Raises
+    ------
+    ValueError
+        If the file does not hold a posterior.
+    """
+    with np.load(fname, allow_pickle=False) as arrays:
+        contents = {}
+        if "contents" in arrays:
+            contents = json.loads(str(arrays["contents"]))
+        if contents.pop("format", None) != _FORMAT:
+            raise ValueError(
+                f"{fname} does not hold a posterior. Use a file that Posterior.save "
+                "wrote with this version."
+            )
+        draws = arrays["draws"]
+    prior = contents.pop("prior")
+    prior = None if prior is None else Prior.from_dict(prior)
+    return Posterior(draws, prior=prior, **contents)
+
+
+def _prior_variance(prior):
+    """Variance of each parameter under the prior."""
+    middle = (np.arange(_N_PRIOR_POINTS) + 0.5) / _N_PRIOR_POINTS
+    unit = np.repeat(middle[:, None], len(prior.names), axis=1)
+    return prior.from_unit(unit).var(axis=0)
