@@ -87,7 +87,7 @@ class ForwardModel(BaseEstimator, ABC):
         for start in range(0, n, _CHUNK):
             index = np.arange(start, min(start + _CHUNK, n))
             # A fixed shape per configuration, or the last chunk would compile anew.
-            size = _CHUNK if n > _CHUNK else n
+            size = _CHUNK if n > _CHUNK else 1 << (n - 1).bit_length()
             padded = np.concatenate([index, np.repeat(index[-1:], size - len(index))])
             block = {name: jnp.asarray(v[padded]) for name, v in params.items()}
             keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.asarray(padded))

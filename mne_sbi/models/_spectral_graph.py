@@ -1,0 +1,346 @@
+"""The spectral graph model of regional power spectra."""
+
+import numpy as np
+
+from .._checks import check_array, check_option
+from .._priors import Parameter
+from ._base import ForwardModel
+from ._sgm_batch import simulate_from_table
+from ._sgm_equations import VARIANTS, magnitude, normalized_weights
+from ._sgm_shared import simulate_shared
+from ._sgm_stability import local_is_stable, network_stability
+from ._sgm_table import response_table
+
+_DOCS = {
+    "tau_e": "Time constant of the excitatory population",
+    "tau_i": "Time constant of the inhibitory population",
+    "alpha": "Global coupling of the network",
+    "speed": "Conduction speed along the fibres",
+    "tau_g": "Time constant of the long-range (graph) response",
+    "g_ei": "Gain of the excitatory-inhibitory loop",
+    "g_ii": "Gain of the inhibitory loop, relative to the excitatory one",
+}
+_UNITS = {"tau_e": "s", "tau_i": "s", "tau_g": "s", "speed": "m/s"}
+
+
+def _make_parameters(**ranges):
+    return tuple(
+        Parameter(name, low, high, default, unit=_UNITS.get(name, ""), doc=_DOCS[name])
+        for name, (low, high, default) in ranges.items()
+    )
+
+
+# The box of the simulation-based inference papers (Jin et al. 2023); gains as there.
+_SINCE_2023 = _make_parameters(
+    tau_e=(0.005, 0.03, 0.012),
+    tau_i=(0.005, 0.2, 0.02),
+    alpha=(0.1, 1.0, 0.8),
+    speed=(5.0, 20.0, 10.0),
+    tau_g=(0.005, 0.03, 0.012),
+    g_ei=(0.001, 0.7, 0.35),
+    g_ii=(0.001, 2.0, 1.0),
+)
+# The box of the annealing fits of 2020 and 2022; gains as in the 2020 code.
+_UNTIL_2022 = _make_parameters(
+    tau_e=(0.005, 0.02, 0.012),
+    tau_i=(0.005, 0.02, 0.006),
+    alpha=(0.1, 1.0, 0.8),
+    speed=(5.0, 20.0, 10.0),
+    tau_g=(0.005, 0.02, 0.006),
+    g_ei=(0.5, 5.0, 4.0),
+    g_ii=(0.5, 5.0, 1.0),
+)
+# The loop of the 2022 model is stable only for small gains.
+_VERMA = tuple(
+    Parameter(p.name, p.low, p.high, 0.5, unit=p.unit, doc=p.doc)
+    if p.name in ("g_ei", "g_ii")
+    else p
+    for p in _UNTIL_2022
+)
+
+# Draws nearer than this to instability (smallest distance of the loop's eigenvalues
+# from 1, the modulus margin of control theory) count as unstable: their spectra have
+# peaks of more than 26 dB that no recording shows.
+_MODULUS_MARGIN = 0.05
+
+
+class SpectralGraphModel(ForwardModel):
+    """Spectral graph model: power spectra of brain regions from their connections.
+
+    Each region filters white noise through a local circuit of excitatory and
+    inhibitory neurons; the regions are coupled along the connectome, with delays.
+
+    Parameters
+    ----------
+    connectome : Connectome | None
+        The connectome. ``None`` stands for the synthetic one that the package
+        carries, which serves demonstrations only.
+    freqs : array_like, shape (n_freqs,) | None
+        Frequencies in Hz; by default 40 from 2 to 45 Hz, as in the papers.
+    variant : str
+        Which of the published recipes, see Notes: ``"resolvent"`` (default),
+        ``"raj2020"``, ``"raj2020_local_alpha"``, ``"verma2022"``, ``"jin2023"``.
+    engine : "auto" | "table" | "shared" | "exact"
+        How :meth:`simulate_batch` works: from a prepared table (``resolvent`` and
+        ``jin2023``; parameters inside the model's ranges), with eigenvectors shared
+        among draws of equal speed, or one eigendecomposition or inverse per frequency
+        and draw. ``"auto"`` takes the first that the variant allows.
+    n_jobs : int | None
+        Number of threads, as in joblib.
+    verbose : bool | str | int | None
+        As in MNE-Python.
+
+    Notes
+    -----
+    With the normalised and delayed weights ``B`` at the wave number
+    ``omega / speed``, the complex Laplacian is ``L = I - alpha B``. The spectrum is
+    the power of a region for white noise in all regions. With the local response H
+    and the response ``F(tau) = 1 / (1 + i omega tau)**2``:
+
+    ``resolvent``
+        ``|H|^2 || row of (i omega I + F(tau_g) / tau_g L)^{-1} ||^2``, the answer of
+        the equations; it does not depend on conventions about eigenvectors.
+    ``jin2023``
+        With eigenvectors ``U`` and ``q_k = i omega + F(tau_g) lambda_k / tau_g``, the
+        rows of ``U diag(1/q) U^H``, with ``|q_k|`` at least 5 % of the largest. It is
+        not an inverse, because U is not unitary.
+    ``verma2022``
+        The same with ``F(tau_e)``.
+    ``raj2020``, ``raj2020_local_alpha``
+        ``|sum_k u_k H / q_k|``, ``q_k = i omega tau_g + F(tau_e) lambda_k``, over two
+        thirds of the modes. It depends on the phase of the eigenvectors, which is
+        fixed here so that the largest component is real and positive.
+
+    Spectra have no absolute unit. Unstable settings have no spectrum:
+    :meth:`check_valid` finds them.
+
+    References
+    ----------
+    .. [1] Raj A et al. (2020). Spectral graph theory of brain oscillations. Human
+       Brain Mapping 41:2980-2998.
+    .. [2] Verma P et al. (2022). Spectral graph theory of brain oscillations -
+       Revisited and improved. NeuroImage 249:118919.
+    .. [3] Jin H et al. (2023). Bayesian inference of a spectral graph model for brain
+       oscillations. NeuroImage 279:120278.
+
+    Examples
+    --------
+    >>> from mne_sbi.models import SpectralGraphModel
+    >>> model = SpectralGraphModel(engine="exact")
+    >>> model.simulate_batch({"alpha": [0.4, 0.8]}, None).shape
+    (2, 68, 40)
+    """
+
+    parameters = _SINCE_2023
+    default_free = ("tau_e", "tau_i", "alpha", "speed", "tau_g")
+    output = "spectrum"
+
+    def __init__(
+        self,
+        connectome=None,
+        freqs=None,
+        *,
+        variant="resolvent",
+        engine="auto",
+        n_jobs=None,
+        verbose=None,
+    ):
+        self.connectome = connectome
+        self.freqs = freqs
+        self.variant = variant
+        self.engine = engine
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def get_parameters(self):
+        """Return the parameters with the ranges and defaults of the variant."""
+        variant = check_option("variant", self.variant, VARIANTS)
+        if variant in ("resolvent", "jin2023"):
+            return _SINCE_2023
+        return _VERMA if variant == "verma2022" else _UNTIL_2022
+
+    def get_connectome(self):
+        """Return the connectome in use."""
+        if self.connectome is not None:
+            return self.connectome
+        from ..datasets import load_synthetic_connectome
+
+        return load_synthetic_connectome()
+
+    def get_freqs(self):
+        """Return the frequencies in use in Hz, ndarray of shape (n_freqs,)."""
+        if self.freqs is None:
+            return np.linspace(2.0, 45.0, 40)
+        freqs = check_array("freqs", self.freqs, shape=("n_freqs",), positive=True)
+        if (np.diff(freqs) <= 0).any():
+            raise ValueError(f"freqs must increase, got {freqs}.")
+        return freqs
+
+    @property
+    def node_names(self):
+        """Names of the connectome's nodes, a tuple of str."""
+        return tuple(self.get_connectome().names)
+
+    @property
+    def shared_parameter(self):
+        """The speed, where draws of equal speed share their eigenvectors."""
+        return "speed" if self._get_engine() == "shared" else None
+
+    def simulate(self, params, key=None):
+        """Compute one power spectrum exactly, in JAX.
+
+        Parameters
+        ----------
+        params : dict of float
+            A value for each of the seven parameters, in SI units.
+        key : jax.Array | None
+            Not used: the model is deterministic.
+
+        Returns
+        -------
+        power : jax.Array, shape (n_nodes, n_freqs)
+            Power. Can be differentiated for the variant ``resolvent``; those with
+            eigenvectors depend on what JAX differentiates.
+        """
+        import jax.numpy as jnp
+
+        return self._magnitude(params, jnp) ** 2
+
+    def compute_spectrum(self, params):
+        """Compute power spectra exactly, in double precision.
+
+        Parameters
+        ----------
+        params : dict of (float | array_like, shape (n,))
+            Parameters; those that are missing have their defaults.
+
+        Returns
+        -------
+        power : ndarray, shape (n, n_nodes, n_freqs)
+            Power.
+        """
+        params = self.complete_params(params)
+        n = len(params["alpha"])
+        rows = ({name: v[i] for name, v in params.items()} for i in range(n))
+        return np.stack([self._magnitude(row, np) ** 2 for row in rows])
+
+    def simulate_batch(self, params, key=None):
+        """Compute many power spectra with the chosen engine.
+
+        Parameters
+        ----------
+        params : dict of (float | array_like, shape (n,))
+            Parameters; those that are missing have their defaults.
+        key : jax.Array | None
+            Not used: the model is deterministic.
+
+        Returns
+        -------
+        power : ndarray of float32, shape (n, n_nodes, n_freqs)
+            Power.
+
+        Raises
+        ------
+        ValueError
+            If the engine is the table and parameters lie outside the model's ranges.
+        """
+        params = self.complete_params(params)
+        engine = self._get_engine()
+        if engine == "exact":
+            return self.compute_spectrum(params).astype(np.float32)
+        if engine == "shared":
+            connectome, freqs = self.get_connectome(), self.get_freqs()
+            return simulate_shared(connectome, freqs, self.variant, params, self.n_jobs)
+        return self._simulate_from_table(params)
+
+    def check_valid(self, params):
+        """Say for which parameters the model is stable.
+
+        Parameters
+        ----------
+        params : dict of (float | array_like, shape (n,))
+            Parameters; those that are missing have their defaults.
+
+        Returns
+        -------
+        valid : ndarray of bool, shape (n,)
+            Whether the local circuit is stable and, for ``resolvent``, the delayed
+            network is so with a modulus margin of 0.05.
+        """
+        params = self.complete_params(params)
+        valid = local_is_stable(params, self.variant)
+        if self.variant == "resolvent":
+            network = self._network_stability()
+            valid &= network.is_stable(params)
+            valid &= network.distance(params) >= _MODULUS_MARGIN
+        return valid
+
+    def prepare(self):
+        """Make the table of the fast engine, unless it exists in memory or on disk.
+
+        Returns
+        -------
+        self : SpectralGraphModel
+            The model. :meth:`simulate_batch` prepares by itself; this method is for
+            those who want the waiting elsewhere.
+        """
+        if self._get_engine() == "table":
+            self._table()
+        return self
+
+    def _get_engine(self):
+        engines = ("auto", "table", "shared", "exact")
+        engine = check_option("engine", self.engine, engines)
+        variant = check_option("variant", self.variant, VARIANTS)
+        tabled = variant in ("resolvent", "jin2023")
+        if engine == "table" and not tabled:
+            raise ValueError(
+                f"There is no table for the variant {variant!r}, whose network part "
+                "depends on more than three parameters or is not smooth. Use "
+                "engine='shared'."
+            )
+        return ("table" if tabled else "shared") if engine == "auto" else engine
+
+    def _magnitude(self, params, xp):
+        check_option("variant", self.variant, VARIANTS)
+        connectome = self.get_connectome()
+        omega = 2 * np.pi * self.get_freqs()
+        weights = normalized_weights(connectome.weights)
+        lengths = connectome.lengths
+        if xp is not np:
+            omega, weights, lengths = (xp.asarray(a) for a in (omega, weights, lengths))
+        return magnitude(params, omega, weights, lengths, self.variant, xp)
+
+    def _ranges(self):
+        wanted = ("alpha", "tau_g", "speed")
+        return {
+            p.name: (p.low, p.high) for p in self.get_parameters() if p.name in wanted
+        }
+
+    def _network_stability(self):
+        ranges = self._ranges()
+        pairs = zip(ranges["speed"], ranges["tau_g"], strict=True)
+        reach = tuple(speed * tau for speed, tau in pairs)
+        return network_stability(self.get_connectome(), reach, ranges["alpha"])
+
+    def _table(self):
+        ranges = tuple((name, *limits) for name, limits in self._ranges().items())
+        freqs = tuple(float(f) for f in self.get_freqs())
+        projected = self.variant == "jin2023"
+        return response_table(
+            self.get_connectome(), freqs, ranges, projected, self.n_jobs, self.verbose
+        )
+
+    def _simulate_from_table(self, params):
+        for name, (low, high) in self._ranges().items():
+            if params[name].min() < low * (1 - 1e-6) or (
+                params[name].max() > high * (1 + 1e-6)
+            ):
+                raise ValueError(
+                    f"The table of the fast engine covers {name} from {low:g} to "
+                    f"{high:g}, but values from {params[name].min():g} to "
+                    f"{params[name].max():g} are asked for. Use engine='exact' or "
+                    "engine='shared'."
+                )
+        network = self._network_stability() if self.variant == "resolvent" else None
+        return simulate_from_table(self, self._table(), network, params)
