@@ -152,8 +152,9 @@ def delayed_weights(normalized, lengths, kappa, xp):
     delayed : array of complex, shape (..., n_nodes, n_nodes)
         The matrix B; the complex Laplacian is ``I - alpha B``.
     """
-    kappa = xp.asarray(kappa)[..., None, None]
-    return normalized * xp.exp(-1j * kappa * lengths)
+    phase = xp.asarray(kappa)[..., None, None] * lengths
+    # Sine and cosine, because NumPy vectorises them and the complex exponential not.
+    return normalized * xp.cos(phase) - 1j * (normalized * xp.sin(phase))
 
 
 def row_norms(matrix, xp):
