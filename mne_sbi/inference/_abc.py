@@ -79,8 +79,9 @@ class RejectionABC(InferenceMethod):
 
     def _accept(self, x):
         """Yield the accepted parameters of one observation after the other."""
+        x = self._check_x(x)
         n_accepted = max(2, round(self.quantile * len(self.theta_)))
-        for z in self.scaler_.transform(self._check_x(x)):
+        for z in self.scaler_.transform(x):
             distance = np.square(self.z_ - z).sum(axis=1)
             # A stable order: the same result whatever the number of equal distances.
             nearest = np.argsort(distance, kind="stable")[:n_accepted]

@@ -18,6 +18,8 @@ ops = keras.ops
 _N_VALUES = 2 + N_SPLINE_VALUES
 # Largest |log scale| of one affine map: three of them still narrow the prior by e^12.
 _MAX_LOG_SCALE = 4.0
+# Far outside of the base distribution.
+_NETWORK_END = 100.0
 # Where float64 is about to round the base's distribution function to 0 or 1.
 _LOGIT_END, _PROBIT_END = 36.0, 8.0
 
@@ -25,6 +27,11 @@ _LOGIT_END, _PROBIT_END = 36.0, 8.0
 def _limit(value):
     """Saturate a log scale, with slope one at zero."""
     return _MAX_LOG_SCALE * ops.tanh(value / _MAX_LOG_SCALE)
+
+
+def _bound(y):
+    """Bound what a network sees: three steps could multiply up to infinity."""
+    return ops.clip(y, -_NETWORK_END, _NETWORK_END)
 
 
 def _random(scale):
@@ -165,7 +172,8 @@ class SplineFlow(keras.layers.Layer):
 
     def _all_values(self, step, y, condition):
         """Affine and spline values of all coordinates, shape (n, n_params, 25)."""
-        hidden = ops.matmul(y, step["in"] * self._masks["in"]) + condition
+        kernel = step["in"] * self._masks["in"]
+        hidden = ops.matmul(_bound(y), kernel) + condition
         for name in ("hidden_1", "hidden_2"):
             kernel, bias = step[name]
             kernel = kernel * self._masks["hidden"]
@@ -182,7 +190,7 @@ class SplineFlow(keras.layers.Layer):
         for d, end in enumerate(self._ends):
             hidden = condition[:, start:end]
             if d:
-                y = ops.concatenate(known, 1)
+                y = _bound(ops.concatenate(known, 1))
                 hidden = hidden + ops.matmul(y, step["in"][:d, start:end])
             for layer, name in enumerate(("hidden_1", "hidden_2")):
                 active[layer].append(ops.relu(hidden))

@@ -102,7 +102,7 @@ class NetworkMethod(InferenceMethod):
 
     def _train(self, rows, theta, seed, verbose):
         """Scale the features, build the network and train it."""
-        from ._training import Batches, split_rows, train
+        from ._training import Batches, read_weights, split_rows, train
 
         rng = np.random.default_rng(seed)
         n = len(theta)
@@ -139,7 +139,7 @@ class NetworkMethod(InferenceMethod):
             learning_rate=self.learning_rate,
             verbose=verbose,
         )
-        self.weights_ = [np.asarray(w) for w in stages["train"].get_weights()]
+        self.weights_ = read_weights(stages["train"])
 
     @property
     def _network_shape(self):
@@ -165,7 +165,8 @@ class NetworkMethod(InferenceMethod):
         """Check observed features and map them to the network's input."""
         from ._training import in_blocks
 
-        z = self.scaler_.standardise(self._check_x(x))
+        x = self._check_x(x)
+        z = self.scaler_.standardise(x)
         if self.scaler_.components is not None:
             z = in_blocks(self._stages()["project"], z)
         return self._as_input(z)

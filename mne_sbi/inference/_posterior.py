@@ -146,7 +146,10 @@ class Posterior:
             raise KeyError(f"The observations have no names, so not {name!r} either.")
         if name not in self.obs_names:
             hint = did_you_mean(name, self.obs_names)
-            raise KeyError(f"No observation is called {name!r}.{hint}")
+            raise KeyError(
+                f"No observation is called {name!r}.{hint} obs_names lists all "
+                f"{self.n_obs}."
+            )
         return self.obs_names.index(name)
 
     def __iter__(self):

@@ -69,6 +69,24 @@ def in_blocks(stage, *arrays, block=BLOCK):
     return np.concatenate(results)
 
 
+def read_weights(model):
+    """Copy a model's weights to NumPy arrays.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model.
+
+    Returns
+    -------
+    weights : list of ndarray
+        In the order that :meth:`keras.Model.set_weights` takes.
+    """
+    # Copies: a backend may hand out views of memory that the next step writes to.
+    # Keras' own get_weights makes NumPy 2 warn.
+    return [np.array(keras.ops.convert_to_numpy(w.value)) for w in model.weights]
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of one size in a new random order at each pass.
 
@@ -130,7 +148,7 @@ class _KeepBest(keras.callbacks.Callback):
         self.history["validation_loss"].append(validation)
         if validation < self.best_loss:
             self.best_loss = validation
-            self.best_weights = self.model.get_weights()
+            self.best_weights = read_weights(self.model)
         self._report(epoch + 1)
         if not np.isfinite(train):
             self.model.stop_training = True

@@ -141,7 +141,8 @@ def _prior_curve(prior, i, factor, draws):
     points = factor * points[:, i]
     middle = (points[1:] + points[:-1]) / 2.0
     curve = (middle, np.diff(unit) / np.diff(points))
-    return (points[0], points[-1]), curve
+    # Draws that were refined, or given by the caller, may lie outside.
+    return (min(points[0], draws.min()), max(points[-1], draws.max())), curve
 
 
 def _plot_histogram(ax, column):

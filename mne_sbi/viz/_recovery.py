@@ -48,7 +48,7 @@ def plot_recovery(true, estimated, *, names, units, std=None, show=True):
     estimated = check_array("estimated", estimated, shape=true.shape)
     if std is not None:
         std = check_array("std", std, shape=true.shape)
-    fig, axes = make_panels(*grid_shape(n_params), panel=(2.5, 2.5))
+    fig, axes = make_panels(*grid_shape(n_params), panel=(2.5, 2.9))
     for ax in axes.flat[n_params:]:
         ax.set_visible(False)
     panels = zip(axes.flat, names, units, strict=False)

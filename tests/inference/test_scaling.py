@@ -1,0 +1,59 @@
+"""The feature scaler against NumPy's moments and singular values."""
+
+import numpy as np
+import pytest
+
+from mne_sbi.inference._scaling import FeatureScaler
+
+
+def features(n=500, n_features=12, seed=0):
+    rng = np.random.default_rng(seed)
+    mixing = rng.standard_normal((n_features, n_features))
+    return rng.standard_normal((n, n_features)) @ mixing + 1e4
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_standardised_features_have_unit_variance(dtype):
+    x = features().astype(dtype)
+    scaler = FeatureScaler.from_rows(x)
+    np.testing.assert_allclose(scaler.mean, x.astype(float).mean(0), rtol=1e-6)
+    np.testing.assert_allclose(scaler.scale, x.astype(float).std(0), rtol=1e-4)
+    z = scaler.transform(x)
+    assert z.dtype == np.float32
+    np.testing.assert_allclose(z.mean(axis=0), 0.0, atol=2e-3)
+    np.testing.assert_allclose(z.std(axis=0), 1.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
+def test_components_are_principal(whitening):
+    x = features()
+    scaler = FeatureScaler.from_rows(x, n_components=5, whitening=whitening)
+    z = scaler.transform(x).astype(float)
+    standard = (x - x.mean(axis=0)) / x.std(axis=0)
+    variance = np.linalg.svd(standard, compute_uv=False)[:5] ** 2 / len(x)
+    expected = (variance / variance[0]) ** (1.0 - whitening)
+    np.testing.assert_allclose(z.var(axis=0), expected, rtol=1e-3)
+    correlation = np.corrcoef(z.T) - np.eye(5)
+    assert np.abs(correlation).max() < 1e-3
+
+
+def test_constant_features_and_missing_directions_stay_zero():
+    x = features(n=4)
+    x[:, 2] = 7.3
+    scaler = FeatureScaler.from_rows(x, n_components=12, whitening=1.0)
+    assert scaler.scale[2] == 1.0
+    z = scaler.transform(x)
+    assert np.isfinite(z).all()
+    assert (np.abs(z[:, 3:]) < 1e-3).all()  # four rows span three directions
+
+
+def test_scale_of_many_rows_comes_from_some(monkeypatch):
+    from mne_sbi.inference import _scaling
+
+    monkeypatch.setattr(_scaling, "_MAX_ROWS", 200)
+    monkeypatch.setattr(_scaling, "_CHUNK", 64)
+    x = features(2000)
+    scaler = FeatureScaler.from_rows(x, n_components=3, rng=np.random.default_rng(0))
+    z = scaler.transform(x)
+    assert z.shape == (2000, 3)
+    np.testing.assert_allclose(z[:, 0].std(), 1.0, atol=0.15)
