@@ -121,6 +121,17 @@ class ForwardModel(BaseEstimator, ABC):
         """
         return self.parameters
 
+    def get_freqs(self):
+        """Return the frequencies of a spectral model.
+
+        Returns
+        -------
+        freqs : ndarray, shape (n_freqs,)
+            By default the setting ``freqs``, in Hz. A model whose setting may be
+            ``None`` overrides this.
+        """
+        return np.atleast_1d(check_array("freqs", self.freqs))
+
     def complete_params(self, params):
         """Fill in defaults and bring all values to one length.
 

@@ -149,7 +149,7 @@ def check_output(model):
             hasattr(model, setting), f"a {model.output} model needs {setting!r}, in SI"
         )
     if model.output == "spectrum":
-        n_last, label = np.size(model.freqs), "n_freqs"
+        n_last, label = len(model.get_freqs()), "n_freqs"
     else:
         n_last, label = round(model.sfreq * model.duration), "n_times"
     _require(
