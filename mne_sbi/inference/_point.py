@@ -25,10 +25,10 @@ class PointRegressor(NetworkMethod):
         the features.
     whitening : float
         From 0, components keep their standard deviations, to 1, all get the same one.
-        On noise-free spectra of a toy network model full whitening cost accuracy (R2 of
-        the worst parameter 0.976, against 0.990 with 0.5 and 0.989 with 0): it makes
-        many weak components as loud as the few strong ones. Some of it helps parameters
-        that act on weak components only.
+        In between is best for spectra of the spectral graph model (40,000 noise-free
+        simulations, 12 passes): R2 of the worst parameter is 0.958 with 1, where many
+        weak components drown the few strong ones, 0.976 with 0.5, and 0.897 with 0,
+        where the speed, which acts on weak components, is hardly seen.
     max_iter : int
         Number of passes over the training data.
     batch_size : int
