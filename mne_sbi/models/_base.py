@@ -32,6 +32,8 @@ class ForwardModel(BaseEstimator, ABC):
     shared_parameter : str | None
         A parameter whose values are costly to change. Draws from the prior are then
         made in groups that share a value of it.
+    differentiable : bool
+        Whether JAX can differentiate :meth:`simulate`.
 
     Notes
     -----
@@ -43,6 +45,7 @@ class ForwardModel(BaseEstimator, ABC):
     default_free = None
     output = "timeseries"
     shared_parameter = None
+    differentiable = True
 
     @abstractmethod
     def simulate(self, params, key):

@@ -1,0 +1,7 @@
+"""Estimators: the whole road from a recording to parameters, in scikit-learn's words."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
+
+del lazy

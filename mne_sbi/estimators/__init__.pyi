@@ -1,0 +1,3 @@
+from ._files import read_inverter as read_inverter
+from ._inverter import ModelInverter as ModelInverter
+from ._named import SGMInverter as SGMInverter

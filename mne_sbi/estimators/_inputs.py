@@ -1,0 +1,202 @@
+"""From what a user gives to an inverter, to the summaries that its features need."""
+
+import numpy as np
+
+from .._checks import check_array, check_option
+from .._recording import Recording
+from ..simulation._run import get_model_freqs
+
+_UNITS = ("dB", "power")
+
+
+def get_connectome(model):
+    """Return the connectome that a model uses, or None.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    """
+    get = getattr(model, "get_connectome", None)
+    return getattr(model, "connectome", None) if get is None else get()
+
+
+def find_nodes(model, names):
+    """Find the model's nodes that a recording covers.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    names : sequence of str | None
+        Names of the recorded regions, in any spelling; ``None`` if they are unknown.
+
+    Returns
+    -------
+    nodes : ndarray of int | None
+        The model's nodes in the order of the recording; ``None`` for all.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of the model's nodes.
+    """
+    connectome = get_connectome(model)
+    if names is None:
+        return None
+    if connectome is not None:
+        return connectome.index_of(names)
+    own = model.node_names
+    if own is None:
+        return None
+    missing = [name for name in names if name not in own]
+    if missing:
+        raise ValueError(
+            f"The model has no nodes {missing}. Its nodes are {list(own)}."
+        )
+    return np.array([own.index(name) for name in names])
+
+
+def match_nodes(recording, model, node_names):
+    """Bring the channels of a recording into the order of the fit.
+
+    Parameters
+    ----------
+    recording : Recording
+        New observations.
+    model : ForwardModel
+        The fitted model.
+    node_names : tuple of str | None
+        The nodes of the fit.
+
+    Returns
+    -------
+    recording : Recording
+        The same observations; arrays are taken as they are.
+
+    Raises
+    ------
+    ValueError
+        If the recording has other nodes than those of the fit.
+    """
+    if not recording.from_mne or node_names is None:
+        return recording
+    found = [model.node_names[i] for i in find_nodes(model, recording.names)]
+    missing = [name for name in node_names if name not in found]
+    extra = [name for name in found if name not in node_names]
+    if missing or extra:
+        raise ValueError(
+            "The recording has other regions than those of the fit. Missing: "
+            f"{missing or 'none'}; not in the fit: {extra or 'none'}. Pick the same "
+            "channels, or fit again."
+        )
+    order = [found.index(name) for name in node_names]
+    data = [series[order] for series in recording.data]
+    return Recording(data, recording.sfreq, tuple(node_names))
+
+
+def adapt_model(model, recording):
+    """Fill a time-series model's sampling rate and duration from a recording.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        A clone that may be changed.
+    recording : Recording
+        The recording.
+
+    Returns
+    -------
+    model : ForwardModel
+        The same model.
+    """
+    if not recording.from_mne or model.output != "timeseries":
+        return model
+    settings = model.get_params(deep=False)
+    if settings.get("sfreq", 0) is None:
+        model.set_params(sfreq=recording.sfreq)
+    if settings.get("duration", 0) is None:
+        model.set_params(duration=recording.data[0].shape[-1] / recording.sfreq)
+    return model
+
+
+def summarize_recording(recording, model, features, n_nodes, unit):
+    """Summarise observations for a model.
+
+    Parameters
+    ----------
+    recording : Recording
+        Observations: MNE objects, or arrays in the form of the model's output.
+    model : ForwardModel
+        The model.
+    features : FeatureExtractor
+        Makes the summaries.
+    n_nodes : int | None
+        Number of nodes expected; ``None`` takes any.
+    unit : "dB" | "power"
+        Unit of spectra that are given as arrays.
+
+    Returns
+    -------
+    summaries : ndarray of float32, shape (n_obs, n_nodes, n_points)
+        The summaries.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit the model; the message says what would.
+    """
+    check_option("unit", unit, _UNITS)
+    if recording.from_mne:
+        made = [
+            features.extract(series[np.newaxis], recording.sfreq)
+            for series in recording.data
+        ]
+        return np.concatenate(made)
+    if model.output == "timeseries":
+        series = _shape_series(recording.data, n_nodes)
+        return features.extract(series, model.sfreq)
+    freqs = get_model_freqs(model)
+    spectra = _shape_spectra(recording.data, n_nodes, freqs)
+    if unit == "power":
+        return features.extract_spectrum(spectra, freqs)
+    return spectra.astype(np.float32)
+
+
+def _shape_series(data, n_nodes):
+    """Bring arrays of time series to shape (n_obs, n_nodes, n_times)."""
+    data = check_array("X", data)
+    if data.ndim == 2 and n_nodes in (1, None):
+        data = data[:, np.newaxis]
+    if data.ndim != 3 or (n_nodes is not None and data.shape[1] != n_nodes):
+        raise ValueError(
+            f"X must have shape (n_obs, {n_nodes or 'n_nodes'}, n_times), got "
+            f"{data.shape}."
+        )
+    return data
+
+
+def _shape_spectra(data, n_nodes, freqs):
+    """Bring arrays of spectra to shape (n_obs, n_nodes, n_freqs)."""
+    data = check_array("X", data)
+    n_freqs = len(freqs)
+    wanted = f"(n_obs, {n_nodes}, {n_freqs}) or (n_obs, {n_nodes * n_freqs})"
+    grid = f"{n_freqs} frequencies from {freqs[0]:g} to {freqs[-1]:g} Hz"
+    if data.ndim == 2 and data.shape[1] == n_nodes * n_freqs:
+        return data.reshape(len(data), n_nodes, n_freqs)
+    if data.ndim != 3:
+        raise ValueError(
+            f"X must have shape {wanted}: {n_nodes} nodes and {grid}. Got {data.shape}."
+        )
+    if data.shape[2] != n_freqs:
+        raise ValueError(
+            f"X has {data.shape[2]} frequencies, but the model has {grid}. Give the "
+            f"model the frequencies of the data: freqs=array of {data.shape[2]} values "
+            "in Hz."
+        )
+    if data.shape[1] != n_nodes:
+        raise ValueError(
+            f"X has {data.shape[1]} nodes, but {n_nodes} are expected. If it covers a "
+            f"part of them, name it: nodes=list of {data.shape[1]} names."
+        )
+    return data

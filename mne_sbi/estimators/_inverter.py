@@ -1,0 +1,545 @@
+"""The inverter: a forward model, features and an inference method as one estimator."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._checks import draw_seed
+from .._priors import make_prior
+from .._recording import as_recording
+from ..diagnostics import Calibration
+from ..features import LogPSD
+from ..inference import Posterior
+from ..simulation import simulate
+from ..simulation._run import get_model_freqs, summarize
+from ._inputs import adapt_model, find_nodes, match_nodes, summarize_recording
+from ._refine import refine_parameters, simulate_nodes
+from ._setup import (
+    check_bank,
+    make_method,
+    make_model,
+    prior_for_pairs,
+    warn_if_synthetic,
+)
+
+
+class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
+    """Infer the parameters of a forward model from recordings.
+
+    ``fit(X)`` learns from simulations of its own: X tells only what was recorded
+    (regions, sampling rate, length), so that nothing leaks from the data, and a fitted
+    inverter serves new recordings. ``fit(X, y)`` learns from the caller's pairs of
+    data, or of any features, and parameters instead.
+
+    Parameters
+    ----------
+    model : ForwardModel | str
+        The model, or its registered name.
+    prior : dict | Prior | None
+        What to infer, over which range: ``{"alpha": (0.2, 1.0)}`` narrows a range,
+        ``{"speed": 10.0}`` fixes a value, ``{"g_ei": "free"}`` frees a parameter that
+        is fixed by default.
+    features : FeatureExtractor | None
+        By default :class:`~mne_sbi.features.LogPSD` without observation noise.
+    method : "npe" | "point" | "abc" | InferenceMethod
+        Neural posterior estimation, a network for the posterior mean, rejection, or
+        an object with settings.
+    n_simulations : int
+        Number of simulations.
+    simulations : SimulationBank | None
+        Simulations to learn from, in place of new ones: a grid search simulates once.
+    nodes : list of str | None
+        Names of the rows of arrays, where they are not all nodes of the model in its
+        order. MNE objects bring their names.
+    unit : "dB" | "power"
+        Unit of spectra that are given as arrays.
+    labels : list of mne.Label | None
+        Regions, for source estimates.
+    src : mne.SourceSpaces | None
+        Source space, for source estimates.
+    n_draws : int
+        Number of posterior draws per observation.
+    random_state : None | int | numpy.random.RandomState
+        Source of randomness; an integer gives the same result every time.
+    n_jobs : int | None
+        Threads that simulate, as in joblib.
+    verbose : bool | str | int | None
+        As in MNE-Python.
+
+    Attributes
+    ----------
+    model_ : ForwardModel
+        The model, with settings taken from the data.
+    prior_ : Prior
+        The inferred parameters.
+    fixed_ : dict of float
+        The values of the others.
+    features_ : FeatureExtractor | None
+        The features; ``None`` after ``fit(X, y)`` with features of the caller's.
+    method_ : InferenceMethod
+        The trained method.
+    bank_ : SimulationBank | None
+        The simulations.
+    node_names_ : tuple of str | None
+        The regions, as the model spells them.
+    n_features_in_ : int
+        Second dimension of X, where X is an array.
+    """
+
+    def __init__(
+        self,
+        model="spectral_graph",
+        *,
+        prior=None,
+        features=None,
+        method="npe",
+        n_simulations=20_000,
+        simulations=None,
+        nodes=None,
+        unit="dB",
+        labels=None,
+        src=None,
+        n_draws=1000,
+        random_state=None,
+        n_jobs=None,
+        verbose=None,
+    ):
+        self.model = model
+        self.prior = prior
+        self.features = features
+        self.method = method
+        self.n_simulations = n_simulations
+        self.simulations = simulations
+        self.nodes = nodes
+        self.unit = unit
+        self.labels = labels
+        self.src = src
+        self.n_draws = n_draws
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    # The two hooks with which a named child sets its defaults.
+    def _make_model(self):
+        return make_model(self.model)
+
+    def _make_features(self):
+        return LogPSD() if self.features is None else clone(self.features)
+
+    def fit(self, X=None, y=None):
+        """Learn to invert.
+
+        Parameters
+        ----------
+        X : array_like | mne.io.BaseRaw | mne.BaseEpochs | mne.SourceEstimate | list
+            Observations, see :meth:`predict`. Without ``y`` they only tell what is
+            recorded; ``None`` stands for all nodes of a spectral model.
+        y : array_like, shape (n_obs, n_params) | None
+            Parameters, to learn from pairs. Then X may be any features, of shape
+            (n_obs, n_features).
+
+        Returns
+        -------
+        self : ModelInverter
+            The fitted inverter.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the model, or settings are wrong.
+        """
+        self.seed_ = draw_seed(self.random_state)
+        self.model_ = self._make_model()
+        self.prior_, self.fixed_ = make_prior(
+            self.model_.get_parameters(), self.model_.default_free, self.prior
+        )
+        self.method_ = make_method(self.method)
+        if y is not None:
+            return self._fit_pairs(X, y)
+        self.y_ndim_ = 2
+        recording = None if X is None else self._read(X, reset=True)
+        if recording is not None:
+            adapt_model(self.model_, recording)
+        names = self.nodes
+        if recording is not None and recording.from_mne:
+            names = recording.names
+        self._set_nodes(names)
+        warn_if_synthetic(self.model_, recording)
+        self.features_ = self._fit_features()
+        if recording is not None:
+            self._summarize(recording)
+        self.bank_ = self._get_bank()
+        self._train()
+        return self
+
+    def _read(self, X, *, reset):
+        """Read X; arrays are validated as scikit-learn does it."""
+        recording = as_recording(X, labels=self.labels, src=self.src)
+        if recording.from_mne:
+            return recording
+        data = validate_data(
+            self,
+            recording.data,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            allow_nd=True,
+            order="C",
+        )
+        return as_recording(data)
+
+    def _set_nodes(self, names):
+        """Remember which of the model's nodes are observed."""
+        self.nodes_ = find_nodes(self.model_, names)
+        own = self.model_.node_names
+        if own is not None and self.nodes_ is not None:
+            own = tuple(own[i] for i in self.nodes_)
+        self.node_names_ = own
+
+    def _fit_features(self):
+        features = self._make_features()
+        if self.model_.output == "spectrum" and hasattr(features, "freqs"):
+            features.set_params(freqs=get_model_freqs(self.model_))
+        return features
+
+    def _get_bank(self):
+        if self.simulations is not None:
+            check_bank(self.simulations, self.prior_, self.node_names_)
+            self.prior_ = self.simulations.prior
+            self.fixed_ |= self.simulations.provenance.get("fixed", {})
+            return self.simulations
+        return self._simulate(self.n_simulations, self.seed_)
+
+    def _simulate(self, n, seed):
+        return simulate(
+            self.model_,
+            self.prior_,
+            n,
+            features=self.features_,
+            fixed=self.fixed_,
+            nodes=self.nodes_,
+            random_state=seed,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+
+    def _train(self):
+        bank = self.bank_
+        rows = np.flatnonzero(bank.valid)
+        unit = self.prior_.to_unit(bank.theta[rows])
+        everything = len(rows) == len(bank)
+        summaries = bank.x if everything else bank.x[rows]
+        x, resample = summaries.reshape(len(rows), -1), None
+        if getattr(self.features_, "noise", None) is None:
+            x = self._features_of(summaries)
+        else:
+
+            def resample(indices, rng):
+                return self._observe(summaries[indices], rng)
+
+        self.method_.fit(
+            unit,
+            x,
+            resample=resample,
+            random_state=self.seed_,
+            verbose=self.verbose,
+        )
+
+    def _observe(self, summaries, rng):
+        """Features of simulations, with fresh observation noise."""
+        sampled = self.model_.output == "timeseries"
+        noisy = self.features_.add_noise(summaries, rng, sampled=sampled)
+        return self._features_of(noisy)
+
+    def _features_of(self, summaries):
+        return self.features_.normalize(summaries).reshape(len(summaries), -1)
+
+    def _fit_pairs(self, X, y):
+        """Learn from the caller's pairs."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=True,
+            dtype=[np.float64, np.float32],
+            allow_nd=True,
+            multi_output=True,
+            y_numeric=True,
+            ensure_min_samples=2,
+        )
+        theta = np.asarray(y, dtype=float)
+        self.y_ndim_ = theta.ndim
+        theta = theta.reshape(len(theta), -1)
+        self.prior_ = prior_for_pairs(self.prior_, theta)
+        self._set_nodes(self.nodes)
+        self.bank_, self.features_ = None, None
+        recording = as_recording(X)
+        if self._fits_model(X.shape):
+            self.features_ = self._fit_features()
+            x = self._features_of(self._summarize(recording))
+        else:
+            x = X.reshape(len(X), -1)
+        self.input_shape_ = X.shape[1:]
+        self.method_.fit(
+            self.prior_.to_unit(theta),
+            x,
+            random_state=self.seed_,
+            verbose=self.verbose,
+        )
+        return self
+
+    def _fits_model(self, shape):
+        """Say whether arrays of this shape are data of the model."""
+        if len(shape) == 3:
+            return True
+        if self.model_.output != "spectrum":
+            return False
+        return shape[1] == self._n_nodes() * len(get_model_freqs(self.model_))
+
+    def _n_nodes(self):
+        return None if self.node_names_ is None else len(self.node_names_)
+
+    def _summarize(self, recording):
+        return summarize_recording(
+            recording, self.model_, self.features_, self._n_nodes(), self.unit
+        )
+
+    def _features(self, X):
+        """Features of observations, shape (n_obs, n_features)."""
+        check_is_fitted(self)
+        recording = self._read(X, reset=False)
+        if self.features_ is None:
+            data = np.asarray(recording.data)
+            if recording.from_mne or data.shape[1:] != self.input_shape_:
+                raise ValueError(
+                    "This inverter was fitted with fit(X, y) on features of shape "
+                    f"{self.input_shape_} per observation. Give such features."
+                )
+            return data.reshape(len(data), -1)
+        recording = match_nodes(recording, self.model_, self.node_names_)
+        return self._features_of(self._summarize(recording))
+
+    def predict(self, X, *, return_std=False, refine=False):
+        """Estimate parameters: the mean of the posterior.
+
+        Parameters
+        ----------
+        X : array_like | mne.io.BaseRaw | mne.BaseEpochs | mne.SourceEstimate | list
+            Observations. Arrays have the form of the model's output: for a spectral
+            model spectra in dB, shape (n_obs, n_nodes, n_freqs) or flat; for a
+            time-series model shape (n_obs, n_nodes, n_times). The channels of ``Raw``
+            (one observation) and ``Epochs`` (one per epoch) are regions, found by
+            name. A list holds one recording per person.
+        return_std : bool
+            Return the posterior's standard deviation too.
+        refine : bool
+            Move the parameters to where the exact model's features fit best, from the
+            best of the posterior's mean and some of its draws. Needs a spectral model.
+
+        Returns
+        -------
+        theta : ndarray, shape (n_obs, n_params)
+            Parameters in the units of ``prior_``; shape (n_obs,) after ``fit(X, y)``
+            with a one-dimensional y.
+        std : ndarray, shape (n_obs, n_params)
+            Standard deviations, only if ``return_std``.
+        """
+        x = self._features(X)
+        if not self.method_.gives_posterior:
+            if return_std:
+                raise ValueError(
+                    f"{type(self.method_).__name__} gives no standard deviation. Use "
+                    "method='npe'."
+                )
+            theta = self.prior_.from_unit(self.method_.predict(x))
+            draws = theta[:, np.newaxis]
+        else:
+            draws = self._draw(x, self.n_draws)
+            theta = draws.mean(axis=1)
+        if refine:
+            theta = self._refine(x, theta, draws)
+        theta = theta[:, 0] if self.y_ndim_ == 1 else theta
+        return (theta, draws.std(axis=1)) if return_std else theta
+
+    def transform(self, X):
+        """Estimate parameters, as :meth:`predict` does.
+
+        Parameters
+        ----------
+        X : array_like | MNE object | list
+            Observations.
+
+        Returns
+        -------
+        theta : ndarray, shape (n_obs, n_params)
+            Parameters.
+        """
+        return self.predict(X).reshape(-1, len(self.prior_.names))
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the parameters.
+
+        Parameters
+        ----------
+        input_features : None
+            Not used.
+
+        Returns
+        -------
+        names : ndarray of str, shape (n_params,)
+            The names.
+        """
+        check_is_fitted(self)
+        return np.array(self.prior_.names, dtype=object)
+
+    def predict_posterior(self, X, n_draws=None):
+        """Draw from the posterior.
+
+        Parameters
+        ----------
+        X : array_like | MNE object | list
+            Observations, as for :meth:`predict`.
+        n_draws : int | None
+            Number of draws; by default the setting ``n_draws``.
+
+        Returns
+        -------
+        posterior : Posterior
+            Draws with names and units.
+        """
+        x = self._features(X)
+        draws = self._draw(x, self.n_draws if n_draws is None else n_draws)
+        return Posterior(draws, self.prior_.names, self.prior_.units, self.prior_)
+
+    def _draw(self, x, n_draws):
+        # The same noise for every observation and call: a prediction depends neither
+        # on the other rows nor on how often one asks.
+        unit = self.method_.sample(x, n_draws, random_state=self.seed_)
+        return self.prior_.from_unit(unit)
+
+    def _refine(self, x, theta, draws):
+        if self.model_.output != "spectrum" or self.features_ is None:
+            raise ValueError(
+                "refine=True needs a spectral model and data of the model: time series "
+                "are random, and features of the caller's have no model."
+            )
+        return refine_parameters(self, x, theta, draws)
+
+    def inverse_transform(self, theta):
+        """Compute the model's data for parameters.
+
+        Parameters
+        ----------
+        theta : array_like, shape (n_obs, n_params)
+            Parameters in the units of ``prior_``.
+
+        Returns
+        -------
+        data : ndarray, shape (n_obs, n_nodes, n_freqs) or (n_obs, n_nodes, n_times)
+            Spectra in dB, or time series, of the observed nodes.
+        """
+        check_is_fitted(self)
+        data = simulate_nodes(self, theta)
+        return 10 * np.log10(data) if self.model_.output == "spectrum" else data
+
+    def _predict_features(self, theta):
+        """Features that the model predicts without noise."""
+        data = simulate_nodes(self, theta)
+        return self._features_of(summarize(self.model_, self.features_, data))
+
+    def score(self, X, y=None):
+        """Score the predictions.
+
+        Parameters
+        ----------
+        X : array_like | MNE object | list
+            Observations.
+        y : array_like, shape (n_obs, n_params) | None
+            True parameters.
+
+        Returns
+        -------
+        score : float
+            R2 of the parameters, averaged over them. Without ``y``: R2 of the
+            features that the predicted parameters predict, which is 0 for features
+            that are constant.
+        """
+        if y is not None:
+            return r2_score(y, self.predict(X))
+        observed = self._features(X)
+        predicted = self._predict_features(self.transform(X))
+        total = ((observed - observed.mean()) ** 2).sum()
+        return float(1 - ((observed - predicted) ** 2).sum() / total)
+
+    def diagnose(self, n_simulations=500, *, n_draws=500, random_state=None):
+        """Check the calibration on fresh simulations with observation noise.
+
+        Parameters
+        ----------
+        n_simulations : int
+            Number of simulations.
+        n_draws : int
+            Number of posterior draws for each.
+        random_state : None | int
+            Source of randomness; by default other simulations than those of the
+            training.
+
+        Returns
+        -------
+        calibration : Calibration
+            Coverage of intervals and ranks of the true values, per parameter.
+        """
+        theta, x = self.simulate_features(n_simulations, random_state=random_state)
+        draws = self._draw(x, n_draws)
+        return Calibration.from_draws(draws, theta, names=self.prior_.names)
+
+    def simulate_features(self, n_simulations, *, random_state=None):
+        """Simulate observations: parameters from the prior, features with noise.
+
+        Parameters
+        ----------
+        n_simulations : int
+            Number of simulations.
+        random_state : None | int
+            Source of randomness; by default one that the training has not used.
+
+        Returns
+        -------
+        theta : ndarray, shape (n_simulations, n_params)
+            Parameters.
+        x : ndarray, shape (n_simulations, n_features)
+            What the network would see of them.
+        """
+        check_is_fitted(self)
+        if self.features_ is None:
+            raise ValueError("An inverter that was fitted on features has no model.")
+        seed = self.seed_ + 1 if random_state is None else draw_seed(random_state)
+        bank = self._simulate(n_simulations, seed)
+        x = self._observe(bank.x[bank.valid], np.random.default_rng(seed))
+        return bank.theta[bank.valid], x
+
+    def save(self, fname, overwrite=False):
+        """Save the fitted inverter to one file, without pickle.
+
+        Parameters
+        ----------
+        fname : path-like
+            Name of the file, which ends in ``.zip``.
+        overwrite : bool
+            Replace an existing file.
+        """
+        from ._files import save_inverter
+
+        check_is_fitted(self)
+        save_inverter(self, fname, overwrite)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(getattr(self, "method_", None), "input_shape_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        tags.target_tags.multi_output = True
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags

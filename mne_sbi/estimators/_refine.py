@@ -1,0 +1,228 @@
+"""Refinement: move parameters to where the model's features fit best."""
+
+import numpy as np
+
+from .._checks import check_array
+
+# Steps in the unit cube for differences: large against the rounding of float32, small
+# against the width of a posterior.
+_STEP = 4e-3
+# Parameters stay this far inside of the prior.
+_EDGE = 1e-3
+_N_FAST, _N_EXACT = 30, 3
+# Draws that are tried as starts, and starts that are followed.
+_N_TRIED, _N_STARTS = 64, 4
+# Damping of Levenberg and Marquardt: start, and factors after success and failure.
+_DAMPING, _BETTER, _WORSE = 1e-2, 0.3, 4.0
+
+
+def refine(predict, observed, starts, *, exact=None, valid=None):
+    """Minimise the squared distance of features by damped Gauss-Newton steps.
+
+    Parameters
+    ----------
+    predict : callable
+        From points of the unit cube, shape (n, n_params), to features (n, n_features).
+        Its derivatives are taken by differences, all starts at once.
+    observed : ndarray, shape (n_obs, n_features)
+        Observed features.
+    starts : ndarray, shape (n_obs, n_starts, n_params)
+        Where to start, in the unit cube.
+    exact : callable | None
+        From one point, shape (n_params,), to features (n_features,) and their Jacobian
+        (n_features, n_params). The best result of each observation is polished with it.
+    valid : callable | None
+        From points (n, n_params) to booleans; steps to points that are not valid are
+        not taken.
+
+    Returns
+    -------
+    unit : ndarray, shape (n_obs, n_params)
+        The best points.
+    distance : ndarray, shape (n_obs,)
+        Mean squared distance of their features from the observed ones.
+    """
+    n_obs, n_starts, n_params = starts.shape
+    flat = np.clip(starts.reshape(-1, n_params), _EDGE, 1 - _EDGE)
+    target = np.repeat(observed, n_starts, axis=0)
+
+    def differentiate(unit, features):
+        return features, _differences(predict, unit)
+
+    unit, loss = _descend(flat, target, predict, differentiate, valid, _N_FAST)
+    best = loss.reshape(n_obs, n_starts).argmin(axis=1)
+    unit = unit.reshape(n_obs, n_starts, n_params)[np.arange(n_obs), best]
+    loss = loss.reshape(n_obs, n_starts)[np.arange(n_obs), best]
+    if exact is None:
+        return unit, loss
+
+    def evaluate_exactly(unit):
+        return np.stack([exact(row)[0] for row in unit])
+
+    def differentiate_exactly(unit, features):
+        pairs = [exact(row) for row in unit]
+        return tuple(np.stack(part) for part in zip(*pairs, strict=True))
+
+    return _descend(
+        unit, observed, evaluate_exactly, differentiate_exactly, valid, _N_EXACT
+    )
+
+
+def _differences(predict, unit):
+    """Jacobians by central differences, shape (n, n_features, n_params)."""
+    n, n_params = unit.shape
+    steps = _STEP * np.eye(n_params)
+    # Differences must not leave the unit cube.
+    centre = np.clip(unit, _STEP, 1 - _STEP)
+    points = np.concatenate(
+        [centre[:, np.newaxis] + s * steps for s in (1, -1)], axis=1
+    )
+    features = predict(points.reshape(-1, n_params)).reshape(n, 2, n_params, -1)
+    return np.moveaxis(features[:, 0] - features[:, 1], 1, 2) / (2 * _STEP)
+
+
+def _descend(unit, target, evaluate, differentiate, valid, n_steps):
+    """Take steps for every row at once; return the points and their losses."""
+    damping = np.full(len(unit), _DAMPING)
+    features = evaluate(unit)
+    loss = ((features - target) ** 2).mean(axis=1)
+    for _ in range(n_steps):
+        features, jacobian = differentiate(unit, features)
+        step = _steps(jacobian, target - features, damping)
+        proposal = np.clip(unit + step, _EDGE, 1 - _EDGE)
+        tried = evaluate(proposal)
+        new_loss = ((tried - target) ** 2).mean(axis=1)
+        good = np.isfinite(new_loss) & (new_loss < loss)
+        if valid is not None:
+            good &= valid(proposal)
+        unit = np.where(good[:, np.newaxis], proposal, unit)
+        features = np.where(good[:, np.newaxis], tried, features)
+        loss = np.where(good, new_loss, loss)
+        damping *= np.where(good, _BETTER, _WORSE)
+    return unit, loss
+
+
+def _steps(jacobian, residual, damping):
+    """Solve the damped normal equations of every row."""
+    normal = np.einsum("nfp,nfq->npq", jacobian, jacobian).astype(np.float64)
+    gradient = np.einsum("nfp,nf->np", jacobian, residual).astype(np.float64)
+    diagonal = np.einsum("npp->np", normal)
+    # Relative to the largest one too: a parameter without influence must stay put.
+    floor = 1e-6 * diagonal.max(axis=1, keepdims=True) + 1e-12
+    extra = damping[:, np.newaxis] * (diagonal + floor)
+    normal[:, *np.diag_indices(normal.shape[1])] += extra
+    return np.linalg.solve(normal, gradient[..., np.newaxis])[..., 0]
+
+
+def simulate_nodes(inverter, theta):
+    """Simulate the observed nodes for given parameters.
+
+    Parameters
+    ----------
+    inverter : ModelInverter
+        A fitted inverter.
+    theta : array_like, shape (n_obs, n_params)
+        Parameters.
+
+    Returns
+    -------
+    data : ndarray, shape (n_obs, n_nodes, n_points)
+        Power spectra or time series.
+    """
+    import jax
+
+    model, prior = inverter.model_, inverter.prior_
+    theta = check_array("theta", theta, shape=("n_obs", len(prior.names)))
+    params = prior.as_dict(theta) | inverter.fixed_
+    data = np.asarray(model.simulate_batch(params, jax.random.key(inverter.seed_)))
+    return data if inverter.nodes_ is None else data[:, inverter.nodes_]
+
+
+def refine_parameters(inverter, x, theta, draws):
+    """Refine the estimates of a fitted inverter of a spectral model.
+
+    Parameters
+    ----------
+    inverter : ModelInverter
+        The inverter.
+    x : ndarray, shape (n_obs, n_features)
+        Observed features.
+    theta : ndarray, shape (n_obs, n_params)
+        Posterior means.
+    draws : ndarray, shape (n_obs, n_draws, n_params)
+        Posterior draws, of which some are tried as starts.
+
+    Returns
+    -------
+    theta : ndarray, shape (n_obs, n_params)
+        Refined estimates.
+    """
+    prior, fixed, model = inverter.prior_, inverter.fixed_, inverter.model_
+
+    def predict(unit):
+        return inverter._predict_features(prior.from_unit(unit))
+
+    def valid(unit):
+        return model.check_valid(prior.as_dict(prior.from_unit(unit)) | fixed)
+
+    candidates = np.concatenate([theta[:, np.newaxis], draws[:, :_N_TRIED]], axis=1)
+    unit = prior.to_unit(candidates)
+    n_obs, n_tried, n_params = unit.shape
+    features = predict(unit.reshape(-1, n_params)).reshape(n_obs, n_tried, -1)
+    distance = ((features - x[:, np.newaxis]) ** 2).mean(axis=2)
+    # The mean always, and the best of the draws.
+    order = np.argsort(distance[:, 1:], axis=1)[:, : _N_STARTS - 1] + 1
+    order = np.concatenate([np.zeros((n_obs, 1), dtype=int), order], axis=1)
+    starts = np.take_along_axis(unit, order[..., np.newaxis], axis=1)
+    exact = make_exact(model, inverter.features_, prior, fixed, inverter.nodes_)
+    refined, _ = refine(predict, x, starts, exact=exact, valid=valid)
+    return prior.from_unit(refined)
+
+
+def make_exact(model, features, prior, fixed, nodes):
+    """Compile a model's exact features and their Jacobian.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        A spectral model whose ``simulate`` can be differentiated.
+    features : LogPSD
+        The features; their scaling is repeated here in JAX.
+    prior : Prior
+        The inferred parameters.
+    fixed : dict of float
+        The others.
+    nodes : ndarray of int | None
+        The observed nodes.
+
+    Returns
+    -------
+    exact : callable | None
+        From a point of the unit cube, shape (n_params,), to features (n_features,) and
+        the Jacobian (n_features, n_params). ``None`` if the model cannot be
+        differentiated.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    if not model.differentiable:
+        return None
+    key = jax.random.key(0)
+
+    def predict(unit):
+        theta = prior.from_unit_traced(unit)
+        params = {name: theta[i] for i, name in enumerate(prior.names)}
+        params |= {name: jnp.asarray(value) for name, value in fixed.items()}
+        decibels = 10 * jnp.log10(model.simulate(params, key))
+        decibels = decibels if nodes is None else decibels[jnp.asarray(nodes)]
+        value = features.normalize(decibels[jnp.newaxis], xp=jnp).ravel()
+        return value, value
+
+    # Few parameters, many features: forward mode, and the value for nothing more.
+    run = jax.jit(jax.jacfwd(predict, has_aux=True))
+
+    def exact(unit):
+        jacobian, value = run(jnp.asarray(unit, dtype=jnp.float32))
+        return np.asarray(value), np.asarray(jacobian)
+
+    return exact

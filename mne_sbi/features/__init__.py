@@ -1,0 +1,7 @@
+"""Features: what is compared between recordings and simulations."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
+
+del lazy

@@ -1,0 +1,101 @@
+"""The abstract feature extractor, one object for recordings and simulations."""
+
+from abc import ABC, abstractmethod
+
+from sklearn.base import BaseEstimator
+
+
+class FeatureExtractor(BaseEstimator, ABC):
+    """Turns recordings and simulations into features, in the same way.
+
+    The way from data to features has two steps. *Summaries* are what a simulation bank
+    keeps: arrays of shape (n_obs, n_nodes, n_points) without observation noise.
+    *Features* are what a network sees: summaries, for simulations with the observation
+    noise added, after normalisation. Since noise is drawn anew whenever features are
+    asked for, a bank serves any noise settings and a network never sees the same
+    noise twice.
+    """
+
+    @abstractmethod
+    def extract(self, data, sfreq):
+        """Summarise time series.
+
+        Parameters
+        ----------
+        data : array, shape (n_obs, n_nodes, n_times)
+            Time series.
+        sfreq : float
+            Sampling rate in Hz.
+
+        Returns
+        -------
+        summaries : ndarray of float32, shape (n_obs, n_nodes, n_points)
+            The summaries.
+        """
+
+    @abstractmethod
+    def extract_spectrum(self, psd, freqs):
+        """Summarise power spectra.
+
+        Parameters
+        ----------
+        psd : array, shape (n_obs, n_nodes, n_freqs)
+            Power, in any unit.
+        freqs : array, shape (n_freqs,)
+            Frequencies in Hz.
+
+        Returns
+        -------
+        summaries : ndarray of float32, shape (n_obs, n_nodes, n_points)
+            The summaries.
+        """
+
+    @abstractmethod
+    def add_noise(self, summaries, rng, *, sampled=False):
+        """Add observation noise to the summaries of simulations.
+
+        Parameters
+        ----------
+        summaries : ndarray, shape (n_obs, n_nodes, n_points)
+            Summaries of simulations.
+        rng : numpy.random.Generator
+            Source of randomness.
+        sampled : bool
+            Whether the simulations were time series of finite length, which bring
+            the sampling noise of their summaries with them.
+
+        Returns
+        -------
+        summaries : ndarray of float32, shape (n_obs, n_nodes, n_points)
+            Noisy summaries.
+        """
+
+    @abstractmethod
+    def normalize(self, summaries):
+        """Turn summaries of recordings or (noisy) simulations into features.
+
+        Parameters
+        ----------
+        summaries : ndarray, shape (n_obs, n_nodes, n_points)
+            Summaries.
+
+        Returns
+        -------
+        features : ndarray of float32, shape (n_obs, n_nodes, n_points)
+            The features.
+        """
+
+    @abstractmethod
+    def get_feature_names_out(self, node_names):
+        """Name the features.
+
+        Parameters
+        ----------
+        node_names : sequence of str
+            Names of the nodes.
+
+        Returns
+        -------
+        names : ndarray of str, shape (n_nodes * n_points,)
+            Names in the order of the flattened features.
+        """

@@ -1,0 +1,253 @@
+"""Spectral features."""
+
+import numpy as np
+
+from .._checks import check_array, check_option
+from ._base import FeatureExtractor
+
+_SCALINGS = ("zscore", "demean", "none")
+
+
+class LogPSD(FeatureExtractor):
+    """Power spectra in decibels, normalised region by region.
+
+    Parameters
+    ----------
+    fmin, fmax : float
+        Band in Hz, where no frequencies are given.
+    freqs : array_like, shape (n_freqs,) | None
+        Frequencies in Hz to which measured spectra are interpolated. ``None`` stands
+        for those of a spectral model, or for the Fourier frequencies in the band.
+    window : float
+        Length of the Hann windows of Welch's method in s; they overlap by half.
+    scaling : "zscore" | "demean" | "none"
+        What is taken out of the spectrum of a region: its mean over frequency and its
+        standard deviation (so that an unknown gain and an unknown dynamic range of
+        the measurement do not matter), the mean (gain), or nothing.
+    noise : SpectralNoise | None
+        Observation noise for simulations. ``None`` adds none, which makes posteriors
+        falsely sharp on real recordings.
+    """
+
+    def __init__(
+        self,
+        fmin=2.0,
+        fmax=45.0,
+        *,
+        freqs=None,
+        window=2.0,
+        scaling="zscore",
+        noise=None,
+    ):
+        self.fmin = fmin
+        self.fmax = fmax
+        self.freqs = freqs
+        self.window = window
+        self.scaling = scaling
+        self.noise = noise
+
+    def extract(self, data, sfreq):
+        """Estimate spectra in dB from time series.
+
+        Parameters
+        ----------
+        data : array, shape (n_obs, n_nodes, n_times)
+            Time series.
+        sfreq : float
+            Sampling rate in Hz.
+
+        Returns
+        -------
+        summaries : ndarray of float32, shape (n_obs, n_nodes, n_freqs)
+            Spectra in dB.
+
+        Raises
+        ------
+        ValueError
+            If the series are too short for the window or sampled too slowly for the
+            frequencies, or a channel is flat.
+        """
+        from mne.time_frequency import psd_array_welch
+
+        data = check_array("data", data, shape=(None, None, None))
+        highest = self.fmax if self.freqs is None else np.max(self.freqs)
+        if highest > sfreq / 2:
+            raise ValueError(
+                f"Frequencies up to {highest:g} Hz need a sampling rate of at least "
+                f"{2 * highest:g} Hz, got {sfreq:g} Hz. Lower fmax, or the freqs of "
+                "the model."
+            )
+        n_window = round(self.window * sfreq)
+        if data.shape[-1] < n_window:
+            raise ValueError(
+                f"The time series last {data.shape[-1] / sfreq:g} s, less than the "
+                f"window of {self.window:g} s. Give longer recordings or a shorter "
+                "window to LogPSD."
+            )
+        psd, bins = psd_array_welch(
+            data,
+            sfreq,
+            fmax=min(highest + 2 / self.window, sfreq / 2),
+            n_fft=n_window,
+            n_overlap=n_window // 2,
+            window="hann",
+            verbose="error",
+        )
+        if self.freqs is None:
+            inside = (bins >= self.fmin) & (bins <= self.fmax)
+            psd, bins = psd[..., inside], bins[inside]
+        return self.extract_spectrum(psd, bins)
+
+    def extract_spectrum(self, psd, freqs):
+        """Turn power into decibels, at the extractor's frequencies.
+
+        Parameters
+        ----------
+        psd : array, shape (n_obs, n_nodes, n_freqs)
+            Power, in any unit.
+        freqs : array, shape (n_freqs,)
+            Frequencies in Hz.
+
+        Returns
+        -------
+        summaries : ndarray of float32, shape (n_obs, n_nodes, n_points)
+            Spectra in dB, interpolated linearly if the frequencies are others.
+
+        Raises
+        ------
+        ValueError
+            If a power is not positive, or the frequencies do not cover what is needed.
+        """
+        psd = check_array("psd", psd, shape=(None, None, len(freqs)), dtype=None)
+        if not (psd > 0).all():
+            n_bad = int((~(psd > 0)).sum())
+            raise ValueError(
+                f"Power must be positive, but {n_bad} of {psd.size} values are zero, "
+                "negative or NaN. Flat channels give zeros; spectra that are in dB "
+                "already go in with unit='dB'."
+            )
+        decibels = 10 * np.log10(psd).astype(np.float32)
+        freqs = np.asarray(freqs, dtype=float)
+        if self.freqs is None or np.array_equal(freqs, self.freqs):
+            return decibels
+        return decibels @ _interpolation(freqs, np.asarray(self.freqs, dtype=float))
+
+    def get_freqs(self, sfreq=None):
+        """Return the frequencies of the summaries in Hz, ndarray of shape (n_freqs,).
+
+        Parameters
+        ----------
+        sfreq : float | None
+            Sampling rate in Hz, needed where the extractor was given no frequencies.
+        """
+        if self.freqs is not None:
+            return np.asarray(self.freqs, dtype=float)
+        n_window = round(self.window * sfreq)
+        bins = np.fft.rfftfreq(n_window, 1 / sfreq)
+        return bins[(bins >= self.fmin) & (bins <= self.fmax)]
+
+    def add_noise(self, summaries, rng, *, sampled=False):
+        """Add the observation noise; see :class:`SpectralNoise`.
+
+        Parameters
+        ----------
+        summaries : ndarray, shape (n_obs, n_nodes, n_freqs)
+            Spectra in dB.
+        rng : numpy.random.Generator
+            Source of randomness.
+        sampled : bool
+            Whether the spectra have sampling noise already.
+
+        Returns
+        -------
+        summaries : ndarray of float32, shape (n_obs, n_nodes, n_freqs)
+            Noisy spectra in dB.
+        """
+        if self.noise is None:
+            return summaries
+        freqs = self.freqs
+        if freqs is None:
+            # Fourier frequencies of the window, as `extract` returns them.
+            first = np.ceil(self.fmin * self.window - 1e-9)
+            freqs = (first + np.arange(summaries.shape[-1])) / self.window
+        return self.noise.add(summaries, np.asarray(freqs), rng, sampled=sampled)
+
+    def normalize(self, summaries, xp=np):
+        """Scale each region's spectrum.
+
+        Parameters
+        ----------
+        summaries : array, shape (n_obs, n_nodes, n_freqs)
+            Spectra in dB.
+        xp : module
+            ``numpy``, or ``jax.numpy`` inside a traced function, which checks nothing.
+
+        Returns
+        -------
+        features : array of float32, shape (n_obs, n_nodes, n_freqs)
+            The features.
+
+        Raises
+        ------
+        ValueError
+            If a spectrum is flat and is to be divided by its standard deviation.
+        """
+        check_option("scaling", self.scaling, _SCALINGS)
+        features = xp.asarray(summaries, dtype=xp.float32)
+        if self.scaling == "none":
+            return features
+        features = features - features.mean(axis=2, keepdims=True)
+        if self.scaling == "demean":
+            return features
+        power = xp.einsum("...f,...f->...", features, features) / features.shape[2]
+        if xp is np and not (power > 0).all():
+            raise ValueError(
+                f"{int((power <= 0).sum())} spectra have the same power at all "
+                "frequencies and cannot be normalised. Drop these regions."
+            )
+        # Multiplied in place where that is possible: the array can be large.
+        scale = 1 / xp.sqrt(power)[..., xp.newaxis]
+        return (
+            np.multiply(features, scale, out=features)
+            if xp is np
+            else (features * scale)
+        )
+
+    def get_feature_names_out(self, node_names):
+        """Name the features ``node@frequency``.
+
+        Parameters
+        ----------
+        node_names : sequence of str
+            Names of the nodes.
+
+        Returns
+        -------
+        names : ndarray of str, shape (n_nodes * n_freqs,)
+            Names in the order of the flattened features.
+
+        Raises
+        ------
+        ValueError
+            If the extractor has no frequencies yet.
+        """
+        if self.freqs is None:
+            raise ValueError(
+                "The frequencies are known once freqs are given; a fitted inverter has "
+                "them in features_."
+            )
+        names = [f"{node}@{f:.4g}Hz" for node in node_names for f in self.freqs]
+        return np.array(names, dtype=object)
+
+
+def _interpolation(source, target):
+    """Matrix of linear interpolation, shape (n_source, n_target), float32."""
+    tolerance = 1e-6 * source[-1]
+    if target[0] < source[0] - tolerance or target[-1] > source[-1] + tolerance:
+        raise ValueError(
+            f"Spectra from {source[0]:g} to {source[-1]:g} Hz do not cover the "
+            f"frequencies {target[0]:g} to {target[-1]:g} Hz that the model needs. "
+            "Give the model other freqs."
+        )
+    columns = [np.interp(target, source, row) for row in np.eye(len(source))]
+    return np.array(columns, dtype=np.float32)

@@ -1,0 +1,7 @@
+"""Simulations: making them in chunks, and keeping them in banks."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
+
+del lazy

@@ -1,0 +1,3 @@
+from ._bank import SimulationBank as SimulationBank
+from ._bank import read_simulation_bank as read_simulation_bank
+from ._run import simulate as simulate

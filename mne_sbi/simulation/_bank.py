@@ -1,0 +1,175 @@
+"""A bank of simulations: parameters and summaries, in memory and on disk."""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from .._checks import check_array, write_atomically
+from .._priors import Prior
+
+_FORMAT = "mne_sbi simulations 1"
+_ARRAYS = ("theta", "x", "valid")
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class SimulationBank:
+    """Simulations of a forward model, ready to learn from.
+
+    Parameters
+    ----------
+    theta : array, shape (n_simulations, n_params)
+        Parameters in their units.
+    x : array, shape (n_simulations, n_nodes, n_points)
+        Summaries of the simulations, without observation noise.
+    valid : array of bool, shape (n_simulations,)
+        Which simulations are finite and may be learnt from.
+    prior : Prior
+        Where the parameters come from.
+    provenance : dict
+        How the simulations were made, in plain values: model, features, fixed
+        parameters, node names, seed, and ``n_excluded``, the number of draws from the
+        prior that the model refused (unstable ones).
+    """
+
+    theta: np.ndarray
+    x: np.ndarray
+    valid: np.ndarray
+    prior: Prior
+    provenance: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        n_params = len(self.prior.names)
+        theta = check_array("theta", self.theta, shape=(None, n_params))
+        x = np.asarray(self.x)
+        valid = np.asarray(self.valid)
+        if x.ndim != 3 or len(x) != len(theta) or valid.shape != (len(theta),):
+            raise ValueError(
+                "A bank needs theta (n, n_params), x (n, n_nodes, n_points) and valid "
+                f"(n,), got {theta.shape}, {x.shape} and {valid.shape}."
+            )
+        if valid.dtype != bool:
+            raise TypeError(f"valid must hold booleans, got {valid.dtype}.")
+        for name, array in zip(_ARRAYS, (theta, x, valid), strict=True):
+            # A view, so that the caller's own array stays writable.
+            array = array.view()
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def __len__(self):
+        return len(self.theta)
+
+    def __sklearn_clone__(self):
+        # Immutable and large: a grid search over a shared bank must not copy it.
+        return self
+
+    def __repr__(self):
+        model = self.provenance.get("model", "a model")
+        excluded = self.provenance.get("n_excluded", 0)
+        return (
+            f"<SimulationBank | {len(self)} simulations of {model}, "
+            f"{int((~self.valid).sum())} not valid, {excluded} draws excluded, "
+            f"{self.x.shape[1]} nodes x {self.x.shape[2]} points, "
+            f"{len(self.prior.names)} parameters>"
+        )
+
+    def split(self, n):
+        """Split into the first ``n`` simulations and the others.
+
+        Parameters
+        ----------
+        n : int
+            Size of the first part.
+
+        Returns
+        -------
+        first, second : SimulationBank
+            The parts; they share the arrays with this bank.
+
+        Raises
+        ------
+        ValueError
+            If one part would be empty.
+        """
+        if not 0 < n < len(self):
+            raise ValueError(f"n must lie between 1 and {len(self) - 1}, got {n}.")
+        return tuple(
+            SimulationBank(
+                self.theta[s], self.x[s], self.valid[s], self.prior, self.provenance
+            )
+            for s in (slice(n), slice(n, None))
+        )
+
+    def save(self, fname, overwrite=False):
+        """Save to an HDF5 file; the file is complete or not there.
+
+        Parameters
+        ----------
+        fname : path-like
+            Name of the file, which ends in ``.h5``.
+        overwrite : bool
+            Replace an existing file.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and ``overwrite`` is false.
+        ValueError
+            If the name does not end in ``.h5``.
+        """
+        import h5py
+
+        if not str(fname).endswith(".h5"):
+            raise ValueError(f"The file's name must end in .h5, got {fname}.")
+        contents = {"prior": self.prior.to_dict(), "provenance": self.provenance}
+        with write_atomically(fname, overwrite) as temporary:
+            with h5py.File(temporary, "w") as file:
+                file.attrs["format"] = _FORMAT
+                file.attrs["contents"] = json.dumps(contents)
+                for name in _ARRAYS:
+                    file[name] = getattr(self, name)
+
+
+def read_simulation_bank(fname):
+    """Read a bank that was saved with :meth:`SimulationBank.save`.
+
+    Parameters
+    ----------
+    fname : path-like
+        Name of the file.
+
+    Returns
+    -------
+    bank : SimulationBank
+        The bank.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged or holds something else.
+    """
+    from pathlib import Path
+
+    import h5py
+
+    if not Path(fname).is_file():
+        raise FileNotFoundError(f"There is no file {fname}.")
+    try:
+        with h5py.File(fname, "r") as file:
+            found = str(file.attrs.get("format"))
+            if found != _FORMAT:
+                raise ValueError(
+                    f"{fname} does not hold simulations in a format that this version "
+                    f"reads: expected {_FORMAT!r}, found {found!r}."
+                )
+            contents = json.loads(file.attrs["contents"])
+            arrays = {name: file[name][()] for name in _ARRAYS}
+    except (OSError, KeyError) as exc:
+        raise ValueError(
+            f"{fname} is damaged or not a simulation bank. SimulationBank.save() "
+            "writes such files."
+        ) from exc
+    prior = Prior.from_dict(contents["prior"])
+    return SimulationBank(**arrays, prior=prior, provenance=contents["provenance"])
