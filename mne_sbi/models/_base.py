@@ -85,7 +85,11 @@ class ForwardModel(BaseEstimator, ABC):
 
         params = self.complete_params(params)
         n = len(next(iter(params.values())))
-        run = _compiled(type(self), _settings_key(self))
+        run = _compiled(type(self), _Settings(self.get_params(deep=False)))
+        if n == 0:
+            block = {name: jnp.zeros(1) for name in params}
+            like = jax.eval_shape(run, block, jax.random.split(key, 1))
+            return np.empty((0, *like.shape[1:]), like.dtype)
         out = []
         for start in range(0, n, _CHUNK):
             index = np.arange(start, min(start + _CHUNK, n))
@@ -207,11 +211,6 @@ def freeze(value):
     return value
 
 
-def _settings_key(model):
-    """Return the model's settings, hashable and with what is needed to rebuild it."""
-    return _Settings(model.get_params(deep=False))
-
-
 class _Settings:
     """Settings that compare by value, so that equal models share compiled code."""
 
@@ -220,7 +219,7 @@ class _Settings:
         self._frozen = freeze(params)
 
     def __eq__(self, other):
-        return self._frozen == other._frozen
+        return isinstance(other, _Settings) and self._frozen == other._frozen
 
     def __hash__(self):
         return hash(self._frozen)

@@ -27,12 +27,12 @@ from ._sgm_equations import _FLOOR, delayed_weights, normalized_weights
 from ._sgm_stability import loop_gain
 
 # Raise this whenever a change makes tables that lie on disk wrong.
-_VERSION = 3
+_VERSION = 4
 _N_ALPHA, _N_SPEED = 8, 20
 _MAX_N_TAU = 112
 # Tolerance (root mean square of Q, which is near 1; 1e-3 is 0.004 dB) and rank of the
 # table for most draws, and of the one for draws near a resonance of the network.
-_LEVELS = {"coarse": (3e-3, 80), "fine": (5e-4, 256)}
+_LEVELS = {"coarse": (3e-3, 80), "fine": (1e-3, 160)}
 # Pole of the loop gain nearest to the real axis: the root of 1 + ix (1 + ix)^2.
 _LOOP_POLE = 0.744862 + 0.122561j
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._checks import check_array, check_option
+from .._connectome import Connectome
 from .._priors import Parameter
 from ._base import ForwardModel
 from ._sgm_batch import simulate_from_table
@@ -161,8 +162,14 @@ class SpectralGraphModel(ForwardModel):
 
     def get_connectome(self):
         """Return the connectome in use."""
-        if self.connectome is not None:
+        if isinstance(self.connectome, Connectome):
             return self.connectome
+        if self.connectome is not None:
+            raise TypeError(
+                "connectome must be an mne_sbi.Connectome or None, got "
+                f"{type(self.connectome).__name__}. Make one from arrays: "
+                "Connectome(weights, lengths, names)."
+            )
         from ..datasets import load_synthetic_connectome
 
         return load_synthetic_connectome()
@@ -199,8 +206,9 @@ class SpectralGraphModel(ForwardModel):
         Returns
         -------
         power : jax.Array, shape (n_nodes, n_freqs)
-            Power. Can be differentiated for the variant ``resolvent``; those with
-            eigenvectors depend on what JAX differentiates.
+            Power, which can be differentiated by the parameters for the variant
+            ``resolvent`` only: JAX does not differentiate the eigenvectors of a
+            general matrix and raises ``NotImplementedError``.
         """
         import jax.numpy as jnp
 
@@ -219,10 +227,17 @@ class SpectralGraphModel(ForwardModel):
         power : ndarray, shape (n, n_nodes, n_freqs)
             Power.
         """
+        from threadpoolctl import threadpool_limits
+
         params = self.complete_params(params)
         n = len(params["alpha"])
-        rows = ({name: v[i] for name, v in params.items()} for i in range(n))
-        return np.stack([self._magnitude(row, np) ** 2 for row in rows])
+        power = np.empty((n, self.get_connectome().n_nodes, len(self.get_freqs())))
+        # For matrices this small the threads of BLAS cost more than they bring.
+        with threadpool_limits(1):
+            for i in range(n):
+                row = {name: value[i] for name, value in params.items()}
+                power[i] = self._magnitude(row, np) ** 2
+        return power
 
     def simulate_batch(self, params, key=None):
         """Compute many power spectra with the chosen engine.
@@ -333,13 +348,13 @@ class SpectralGraphModel(ForwardModel):
 
     def _simulate_from_table(self, params):
         for name, (low, high) in self._ranges().items():
-            if params[name].min() < low * (1 - 1e-6) or (
-                params[name].max() > high * (1 + 1e-6)
-            ):
+            values = params[name]
+            # Limits that went through single precision still count as inside.
+            if ((values < low * (1 - 1e-6)) | (values > high * (1 + 1e-6))).any():
                 raise ValueError(
                     f"The table of the fast engine covers {name} from {low:g} to "
-                    f"{high:g}, but values from {params[name].min():g} to "
-                    f"{params[name].max():g} are asked for. Use engine='exact' or "
+                    f"{high:g}, but values from {values.min():g} to "
+                    f"{values.max():g} are asked for. Use engine='exact' or "
                     "engine='shared'."
                 )
         network = self._network_stability() if self.variant == "resolvent" else None
