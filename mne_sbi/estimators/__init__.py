@@ -1,4 +1,4 @@
-"""Estimators: the whole road from a recording to parameters, in scikit-learn's words."""
+"""Estimators: the road from recordings to parameters, in scikit-learn's words."""
 
 import lazy_loader as lazy
 

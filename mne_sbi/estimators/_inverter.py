@@ -6,22 +6,16 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._checks import draw_seed
+from .._keras import import_keras
 from .._priors import make_prior
 from .._recording import as_recording
 from ..diagnostics import Calibration
 from ..features import LogPSD
 from ..inference import Posterior
-from ..simulation import simulate
-from ..simulation._run import get_model_freqs, summarize
-from ._inputs import adapt_model, find_nodes, match_nodes, summarize_recording
-from ._refine import refine_parameters, simulate_nodes
-from ._setup import (
-    check_bank,
-    make_method,
-    make_model,
-    prior_for_pairs,
-    warn_if_synthetic,
-)
+from ._fit import fit_to_pairs, fit_to_simulations
+from ._inputs import match_nodes
+from ._refine import refine_parameters
+from ._setup import make_method, make_model
 
 
 class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
@@ -149,6 +143,8 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         ValueError
             If X does not fit the model, or settings are wrong.
         """
+        # Importing Keras or JAX moves NumPy's global generator; this way puts it back.
+        import_keras()
         self.seed_ = draw_seed(self.random_state)
         self.model_ = self._make_model()
         self.prior_, self.fixed_ = make_prior(
@@ -156,21 +152,9 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         )
         self.method_ = make_method(self.method)
         if y is not None:
-            return self._fit_pairs(X, y)
-        self.y_ndim_ = 2
-        recording = None if X is None else self._read(X, reset=True)
-        if recording is not None:
-            adapt_model(self.model_, recording)
-        names = self.nodes
-        if recording is not None and recording.from_mne:
-            names = recording.names
-        self._set_nodes(names)
-        warn_if_synthetic(self.model_, recording)
-        self.features_ = self._fit_features()
-        if recording is not None:
-            self._summarize(recording)
-        self.bank_ = self._get_bank()
-        self._train()
+            fit_to_pairs(self, X, y)
+        else:
+            fit_to_simulations(self, X)
         return self
 
     def _read(self, X, *, reset):
@@ -188,122 +172,6 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         )
         return as_recording(data)
 
-    def _set_nodes(self, names):
-        """Remember which of the model's nodes are observed."""
-        self.nodes_ = find_nodes(self.model_, names)
-        own = self.model_.node_names
-        if own is not None and self.nodes_ is not None:
-            own = tuple(own[i] for i in self.nodes_)
-        self.node_names_ = own
-
-    def _fit_features(self):
-        features = self._make_features()
-        if self.model_.output == "spectrum" and hasattr(features, "freqs"):
-            features.set_params(freqs=get_model_freqs(self.model_))
-        return features
-
-    def _get_bank(self):
-        if self.simulations is not None:
-            check_bank(self.simulations, self.prior_, self.node_names_)
-            self.prior_ = self.simulations.prior
-            self.fixed_ |= self.simulations.provenance.get("fixed", {})
-            return self.simulations
-        return self._simulate(self.n_simulations, self.seed_)
-
-    def _simulate(self, n, seed):
-        return simulate(
-            self.model_,
-            self.prior_,
-            n,
-            features=self.features_,
-            fixed=self.fixed_,
-            nodes=self.nodes_,
-            random_state=seed,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-        )
-
-    def _train(self):
-        bank = self.bank_
-        rows = np.flatnonzero(bank.valid)
-        unit = self.prior_.to_unit(bank.theta[rows])
-        everything = len(rows) == len(bank)
-        summaries = bank.x if everything else bank.x[rows]
-        x, resample = summaries.reshape(len(rows), -1), None
-        if getattr(self.features_, "noise", None) is None:
-            x = self._features_of(summaries)
-        else:
-
-            def resample(indices, rng):
-                return self._observe(summaries[indices], rng)
-
-        self.method_.fit(
-            unit,
-            x,
-            resample=resample,
-            random_state=self.seed_,
-            verbose=self.verbose,
-        )
-
-    def _observe(self, summaries, rng):
-        """Features of simulations, with fresh observation noise."""
-        sampled = self.model_.output == "timeseries"
-        noisy = self.features_.add_noise(summaries, rng, sampled=sampled)
-        return self._features_of(noisy)
-
-    def _features_of(self, summaries):
-        return self.features_.normalize(summaries).reshape(len(summaries), -1)
-
-    def _fit_pairs(self, X, y):
-        """Learn from the caller's pairs."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=True,
-            dtype=[np.float64, np.float32],
-            allow_nd=True,
-            multi_output=True,
-            y_numeric=True,
-            ensure_min_samples=2,
-        )
-        theta = np.asarray(y, dtype=float)
-        self.y_ndim_ = theta.ndim
-        theta = theta.reshape(len(theta), -1)
-        self.prior_ = prior_for_pairs(self.prior_, theta)
-        self._set_nodes(self.nodes)
-        self.bank_, self.features_ = None, None
-        recording = as_recording(X)
-        if self._fits_model(X.shape):
-            self.features_ = self._fit_features()
-            x = self._features_of(self._summarize(recording))
-        else:
-            x = X.reshape(len(X), -1)
-        self.input_shape_ = X.shape[1:]
-        self.method_.fit(
-            self.prior_.to_unit(theta),
-            x,
-            random_state=self.seed_,
-            verbose=self.verbose,
-        )
-        return self
-
-    def _fits_model(self, shape):
-        """Say whether arrays of this shape are data of the model."""
-        if len(shape) == 3:
-            return True
-        if self.model_.output != "spectrum":
-            return False
-        return shape[1] == self._n_nodes() * len(get_model_freqs(self.model_))
-
-    def _n_nodes(self):
-        return None if self.node_names_ is None else len(self.node_names_)
-
-    def _summarize(self, recording):
-        return summarize_recording(
-            recording, self.model_, self.features_, self._n_nodes(), self.unit
-        )
-
     def _features(self, X):
         """Features of observations, shape (n_obs, n_features)."""
         check_is_fitted(self)
@@ -317,7 +185,7 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
                 )
             return data.reshape(len(data), -1)
         recording = match_nodes(recording, self.model_, self.node_names_)
-        return self._features_of(self._summarize(recording))
+        return self.observation_.normalize(self.observation_.summarize(recording))
 
     def predict(self, X, *, return_std=False, refine=False):
         """Estimate parameters: the mean of the posterior.
@@ -418,12 +286,19 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         return self.prior_.from_unit(unit)
 
     def _refine(self, x, theta, draws):
-        if self.model_.output != "spectrum" or self.features_ is None:
+        self._needs_model("refine=True")
+        if self.model_.output != "spectrum":
             raise ValueError(
-                "refine=True needs a spectral model and data of the model: time series "
-                "are random, and features of the caller's have no model."
+                "refine=True needs a model of spectra: time series are random."
             )
-        return refine_parameters(self, x, theta, draws)
+        return refine_parameters(self.observation_, x, theta, draws)
+
+    def _needs_model(self, what):
+        if self.features_ is None:
+            raise ValueError(
+                f"{what} needs data of the model, but this inverter was fitted with "
+                "fit(X, y) on features of the caller's."
+            )
 
     def inverse_transform(self, theta):
         """Compute the model's data for parameters.
@@ -439,13 +314,8 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
             Spectra in dB, or time series, of the observed nodes.
         """
         check_is_fitted(self)
-        data = simulate_nodes(self, theta)
+        data = self.observation_.simulate_nodes(theta, self.seed_)
         return 10 * np.log10(data) if self.model_.output == "spectrum" else data
-
-    def _predict_features(self, theta):
-        """Features that the model predicts without noise."""
-        data = simulate_nodes(self, theta)
-        return self._features_of(summarize(self.model_, self.features_, data))
 
     def score(self, X, y=None):
         """Score the predictions.
@@ -467,7 +337,8 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         if y is not None:
             return r2_score(y, self.predict(X))
         observed = self._features(X)
-        predicted = self._predict_features(self.transform(X))
+        self._needs_model("score(X) without y")
+        predicted = self.observation_.predict_features(self.transform(X), self.seed_)
         total = ((observed - observed.mean()) ** 2).sum()
         return float(1 - ((observed - predicted) ** 2).sum() / total)
 
@@ -511,11 +382,12 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
             What the network would see of them.
         """
         check_is_fitted(self)
-        if self.features_ is None:
-            raise ValueError("An inverter that was fitted on features has no model.")
+        self._needs_model("Simulating")
         seed = self.seed_ + 1 if random_state is None else draw_seed(random_state)
-        bank = self._simulate(n_simulations, seed)
-        x = self._observe(bank.x[bank.valid], np.random.default_rng(seed))
+        bank = self.observation_.simulate_bank(
+            n_simulations, seed, n_jobs=self.n_jobs, verbose=self.verbose
+        )
+        x = self.observation_.observe(bank.x[bank.valid], np.random.default_rng(seed))
         return bank.theta[bank.valid], x
 
     def save(self, fname, overwrite=False):

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from .._checks import check_array
-
 # Steps in the unit cube for differences: large against the rounding of float32, small
 # against the width of a posterior.
 _STEP = 4e-3
@@ -114,37 +112,13 @@ def _steps(jacobian, residual, damping):
     return np.linalg.solve(normal, gradient[..., np.newaxis])[..., 0]
 
 
-def simulate_nodes(inverter, theta):
-    """Simulate the observed nodes for given parameters.
+def refine_parameters(observation, x, theta, draws):
+    """Refine the estimates of a spectral model's parameters.
 
     Parameters
     ----------
-    inverter : ModelInverter
-        A fitted inverter.
-    theta : array_like, shape (n_obs, n_params)
-        Parameters.
-
-    Returns
-    -------
-    data : ndarray, shape (n_obs, n_nodes, n_points)
-        Power spectra or time series.
-    """
-    import jax
-
-    model, prior = inverter.model_, inverter.prior_
-    theta = check_array("theta", theta, shape=("n_obs", len(prior.names)))
-    params = prior.as_dict(theta) | inverter.fixed_
-    data = np.asarray(model.simulate_batch(params, jax.random.key(inverter.seed_)))
-    return data if inverter.nodes_ is None else data[:, inverter.nodes_]
-
-
-def refine_parameters(inverter, x, theta, draws):
-    """Refine the estimates of a fitted inverter of a spectral model.
-
-    Parameters
-    ----------
-    inverter : ModelInverter
-        The inverter.
+    observation : ObservationModel
+        The model and what is observed of it.
     x : ndarray, shape (n_obs, n_features)
         Observed features.
     theta : ndarray, shape (n_obs, n_params)
@@ -157,13 +131,14 @@ def refine_parameters(inverter, x, theta, draws):
     theta : ndarray, shape (n_obs, n_params)
         Refined estimates.
     """
-    prior, fixed, model = inverter.prior_, inverter.fixed_, inverter.model_
+    prior = observation.prior
 
     def predict(unit):
-        return inverter._predict_features(prior.from_unit(unit))
+        return observation.predict_features(prior.from_unit(unit))
 
     def valid(unit):
-        return model.check_valid(prior.as_dict(prior.from_unit(unit)) | fixed)
+        params = prior.as_dict(prior.from_unit(unit)) | observation.fixed
+        return observation.model.check_valid(params)
 
     candidates = np.concatenate([theta[:, np.newaxis], draws[:, :_N_TRIED]], axis=1)
     unit = prior.to_unit(candidates)
@@ -174,26 +149,18 @@ def refine_parameters(inverter, x, theta, draws):
     order = np.argsort(distance[:, 1:], axis=1)[:, : _N_STARTS - 1] + 1
     order = np.concatenate([np.zeros((n_obs, 1), dtype=int), order], axis=1)
     starts = np.take_along_axis(unit, order[..., np.newaxis], axis=1)
-    exact = make_exact(model, inverter.features_, prior, fixed, inverter.nodes_)
+    exact = make_exact(observation)
     refined, _ = refine(predict, x, starts, exact=exact, valid=valid)
     return prior.from_unit(refined)
 
 
-def make_exact(model, features, prior, fixed, nodes):
-    """Compile a model's exact features and their Jacobian.
+def make_exact(observation):
+    """Compile the exact features of a model and their Jacobian.
 
     Parameters
     ----------
-    model : ForwardModel
-        A spectral model whose ``simulate`` can be differentiated.
-    features : LogPSD
-        The features; their scaling is repeated here in JAX.
-    prior : Prior
-        The inferred parameters.
-    fixed : dict of float
-        The others.
-    nodes : ndarray of int | None
-        The observed nodes.
+    observation : ObservationModel
+        A spectral model and what is observed of it.
 
     Returns
     -------
@@ -205,17 +172,18 @@ def make_exact(model, features, prior, fixed, nodes):
     import jax
     import jax.numpy as jnp
 
-    if not model.differentiable:
+    prior, nodes = observation.prior, observation.nodes
+    if not observation.model.differentiable:
         return None
     key = jax.random.key(0)
 
     def predict(unit):
         theta = prior.from_unit_traced(unit)
         params = {name: theta[i] for i, name in enumerate(prior.names)}
-        params |= {name: jnp.asarray(value) for name, value in fixed.items()}
-        decibels = 10 * jnp.log10(model.simulate(params, key))
+        params |= {name: jnp.asarray(v) for name, v in observation.fixed.items()}
+        decibels = 10 * jnp.log10(observation.model.simulate(params, key))
         decibels = decibels if nodes is None else decibels[jnp.asarray(nodes)]
-        value = features.normalize(decibels[jnp.newaxis], xp=jnp).ravel()
+        value = observation.features.normalize(decibels[jnp.newaxis], xp=jnp).ravel()
         return value, value
 
     # Few parameters, many features: forward mode, and the value for nothing more.

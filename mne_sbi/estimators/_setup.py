@@ -115,9 +115,9 @@ def check_bank(bank, prior, node_names):
     if made_for is None or node_names is None or list(made_for) == list(node_names):
         return
     raise ValueError(
-        f"The simulations are of {len(made_for)} nodes, {', '.join(made_for[:3])} and "
-        f"so on, the recording of {len(node_names)}, {', '.join(node_names[:3])} and so "
-        "on, or they stand in another order. Simulate for the recorded nodes."
+        f"The simulations are of {len(made_for)} nodes ({', '.join(made_for[:3])} ...) "
+        f"and the recording of {len(node_names)} ({', '.join(node_names[:3])} ...), or "
+        "they stand in another order. Simulate for the recorded nodes."
     )
 
 

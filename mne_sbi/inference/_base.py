@@ -45,7 +45,8 @@ class InferenceMethod(BaseEstimator, ABC):
         resample : callable | None
             ``resample(indices, rng)`` returns float32 features of the rows ``indices``
             with fresh observation noise from the :class:`numpy.random.Generator`
-            ``rng``. If given, only the shape of one row of ``x`` is used.
+            ``rng``. If given, ``x`` are the features without noise; most methods use
+            no more than their shape.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness; an integer gives the same result every time.
         verbose : bool | str | None

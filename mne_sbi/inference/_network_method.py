@@ -72,7 +72,7 @@ class NetworkMethod(InferenceMethod):
             Their features.
         resample : callable | None
             ``resample(indices, rng)`` returns features of these rows with fresh noise,
-            float32. It is called for every batch; the validation rows are drawn once.
+            float32; ``x`` are the rows without noise then. It is called for every batch; the validation rows are drawn once.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness.
         verbose : bool | str | None
@@ -94,7 +94,7 @@ class NetworkMethod(InferenceMethod):
     def _check_settings(self):
         for name in ("max_iter", "batch_size"):
             check_count(name, getattr(self, name))
-        if self.n_components is not None:
+        if self.n_components not in (None, "auto"):
             check_count("n_components", self.n_components)
         check_between("whitening", self.whitening, 0.0, 1.0 + 1e-12)
         check_between("learning_rate", self.learning_rate, 1e-12, 1e3)
@@ -106,12 +106,7 @@ class NetworkMethod(InferenceMethod):
 
         rng = np.random.default_rng(seed)
         n = len(theta)
-        self.scaler_ = FeatureScaler.from_rows(
-            rows.for_scaling(n, rng),
-            n_components=self.n_components,
-            whitening=self.whitening,
-            rng=rng,
-        )
+        self.scaler_ = self._fit_scaler(rows, n, rng)
         training, validation = split_rows(n, self.validation_fraction, rng)
         targets = self._targets(theta)
         # Components are few: project once. Otherwise each batch is scaled when it is
@@ -140,6 +135,17 @@ class NetworkMethod(InferenceMethod):
             verbose=verbose,
         )
         self.weights_ = read_weights(stages["train"])
+
+    def _fit_scaler(self, rows, n, rng):
+        """Choose what the network sees of the features."""
+        if self.n_components == "auto" and rows.resample is not None:
+            return FeatureScaler.from_signal(*rows.signal_and_noisy(n, rng))
+        return FeatureScaler.from_rows(
+            rows.for_scaling(n, rng),
+            n_components=None if self.n_components == "auto" else self.n_components,
+            whitening=self.whitening,
+            rng=rng,
+        )
 
     @property
     def _network_shape(self):
@@ -268,6 +274,20 @@ class _Rows:
         rows = rows.reshape(len(rows), -1)
         check_finite_rows("what resample returns", rows)
         return rows
+
+    def signal_and_noisy(self, n, rng):
+        """Return rows without and with noise, more than features if possible."""
+        if len(self.x) != n:
+            raise ValueError(
+                f"n_components='auto' needs the {n} rows of x without noise beside "
+                f"resample, got {len(self.x)} rows. Give them, or n_components=None."
+            )
+        n_rows = max(min(n, _N_SCALING_ROWS), 4 * self.x.shape[1])
+        # Few simulations are used several times: their noise is new each time.
+        indices = np.sort(rng.permutation(np.arange(n_rows) % n))
+        pieces = np.array_split(indices, max(1, n_rows // 2048))
+        noisy = np.concatenate([self.take(piece, rng) for piece in pieces])
+        return self.x[indices], noisy
 
     def for_scaling(self, n, rng):
         """Return rows to estimate scale and components from."""

@@ -27,9 +27,11 @@ class NPE(NetworkMethod):
     density : "spline" | "mixture"
         The density head: a masked autoregressive spline flow, or a mixture of Gaussians
         with full covariance, which samples 20 to 30 times faster but is less exact.
-    n_components : int | None
+    n_components : int | "auto" | None
         Principal components that the network sees instead of the features; None keeps
-        the features.
+        the features. ``"auto"`` keeps them too, except where fresh noise is drawn for
+        every pass: then it takes the components that stand out of the noise, which a
+        network would have to find among thousands of features that are mostly noise.
     dropout : float
         Share of units of the embedding left out in training.
     max_iter : int
@@ -55,7 +57,7 @@ class NPE(NetworkMethod):
         embedding="mlp",
         density="spline",
         *,
-        n_components=None,
+        n_components="auto",
         dropout=0.0,
         max_iter=25,
         batch_size=128,

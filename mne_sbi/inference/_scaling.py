@@ -11,6 +11,8 @@ _CHUNK = 4096
 _MAX_ROWS = 20_000
 # A feature whose standard deviation is below this share of its mean is constant.
 _CONSTANT = 1e-7
+# Part of the mean noise variance that is added to all directions.
+_RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,59 @@ class FeatureScaler:
             covariance += z.T @ z
         components = _components(covariance / len(x), n_components, whitening)
         return cls(scaler.mean, scaler.scale, components)
+
+    @classmethod
+    def from_signal(cls, signal, noisy, *, n_max=128, least=0.01):
+        """Estimate the map that keeps what stands out of the noise.
+
+        Parameters
+        ----------
+        signal : ndarray, shape (n, n_features)
+            Training rows without noise.
+        noisy : ndarray, shape (n, n_features)
+            The same rows with noise.
+        n_max : int
+            Largest number of components.
+        least : float
+            Smallest ratio of a component's variance over the signal to its variance
+            over the noise. Weaker ones tell a network less than they cost it.
+
+        Returns
+        -------
+        scaler : FeatureScaler
+            The map to the components with the largest ratios, uncorrelated and of unit
+            variance.
+
+        Notes
+        -----
+        The components solve the generalised eigenproblem of the two covariances, as in
+        linear discriminant analysis. Principal components of the noisy features would
+        be directions of strong noise instead.
+        """
+        from scipy.linalg import eigh
+
+        n_features = signal.shape[1]
+        within = np.zeros((n_features, n_features))
+        between = np.zeros((n_features, n_features))
+        mean, centre = noisy.mean(axis=0), signal.mean(axis=0)
+        for start in range(0, len(signal), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            clean = signal[rows] - centre
+            noise = noisy[rows] - mean - clean
+            within += noise.T @ noise
+            between += clean.T @ clean
+        # Directions without noise, as a normalisation makes them, must not blow up.
+        within[np.diag_indices(n_features)] += _RIDGE * np.trace(within) / n_features
+        n_max = min(n_max, n_features)
+        ratio, vectors = eigh(
+            between, within, subset_by_index=[n_features - n_max, n_features - 1]
+        )
+        kept = ratio >= min(least, ratio[-1])
+        # Noise of unit variance, then unit variance of both together.
+        scale = np.sqrt(len(signal) / (1 + ratio[kept]))
+        components = (vectors[:, kept] * scale)[:, ::-1]
+        components = np.ascontiguousarray(components, dtype=np.float32)
+        return cls(mean.astype(np.float64), np.ones(n_features), components)
 
     def standardise(self, x):
         """Subtract the mean and divide by the scale, float32."""
