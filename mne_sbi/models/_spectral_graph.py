@@ -193,6 +193,32 @@ class SpectralGraphModel(ForwardModel):
         """The speed, where draws of equal speed share their eigenvectors."""
         return "speed" if self._get_engine() == "shared" else None
 
+    def complete_params(self, params):
+        """Fill in defaults and bring all values to one length.
+
+        Parameters
+        ----------
+        params : dict of (float | array_like, shape (n,))
+            Values of some parameters.
+
+        Returns
+        -------
+        params : dict of ndarray, shape (n,)
+            Values of all seven parameters.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, a value is not finite or, where it must be,
+            positive, or the lengths differ.
+        """
+        params = super().complete_params(params)
+        for name, unit in _UNITS.items():
+            if (params[name] <= 0).any():
+                lowest = params[name].min()
+                raise ValueError(f"{name} must be positive, got {lowest:g} {unit}.")
+        return params
+
     def simulate(self, params, key=None):
         """Compute one power spectrum exactly, in JAX.
 
@@ -285,7 +311,7 @@ class SpectralGraphModel(ForwardModel):
         params = self.complete_params(params)
         valid = local_is_stable(params, self.variant)
         if self.variant == "resolvent":
-            network = self._network_stability()
+            network = self._network_stability(params)
             valid &= network.is_stable(params)
             valid &= network.distance(params) >= _MODULUS_MARGIN
         return valid
@@ -332,11 +358,17 @@ class SpectralGraphModel(ForwardModel):
             p.name: (p.low, p.high) for p in self.get_parameters() if p.name in wanted
         }
 
-    def _network_stability(self):
+    def _network_stability(self, params):
         ranges = self._ranges()
         pairs = zip(ranges["speed"], ranges["tau_g"], strict=True)
-        reach = tuple(speed * tau for speed, tau in pairs)
-        return network_stability(self.get_connectome(), reach, ranges["alpha"])
+        low, high = (speed * tau for speed, tau in pairs)
+        asked = params["speed"] * params["tau_g"]
+        # Outside of the model's ranges in steps of a factor 2, so that few are made.
+        while low > asked.min(initial=low):
+            low /= 2
+        while high < asked.max(initial=high):
+            high *= 2
+        return network_stability(self.get_connectome(), (low, high))
 
     def _table(self):
         ranges = tuple((name, *limits) for name, limits in self._ranges().items())
@@ -357,5 +389,7 @@ class SpectralGraphModel(ForwardModel):
                     f"{values.max():g} are asked for. Use engine='exact' or "
                     "engine='shared'."
                 )
-        network = self._network_stability() if self.variant == "resolvent" else None
+        network = None
+        if self.variant == "resolvent":
+            network = self._network_stability(params)
         return simulate_from_table(self, self._table(), network, params)
