@@ -108,6 +108,9 @@ class FeatureScaler:
             noise = noisy[rows] - mean - clean
             within += noise.T @ noise
             between += clean.T @ clean
+        if not within.any():
+            # Noise of size zero hides nothing.
+            return cls.from_rows(noisy)
         # Directions without noise, as a normalisation makes them, must not blow up.
         within[np.diag_indices(n_features)] += _RIDGE * np.trace(within) / n_features
         n_max = min(n_max, n_features)

@@ -220,14 +220,13 @@ def test_resample_gives_fresh_noise(method):
         calls.append((indices, rows[0, 0]))
         return rows
 
-    template = np.zeros((1, 4))
-    method.fit(theta, template, resample=resample, random_state=0)
+    method.fit(theta, clean, resample=resample, random_state=0)
     training = calls[2:]  # after those for the scale and the validation rows
     assert len(np.unique([value for _, value in training])) >= 3 * 6
     validation = set(calls[1][0].tolist())
     seen = set(np.concatenate([i for i, _ in training]).tolist())
     assert validation | seen == set(range(200)) and not validation & seen
-    again = clone(method).fit(theta, template, resample=resample, random_state=0)
+    again = clone(method).fit(theta, clean, resample=resample, random_state=0)
     np.testing.assert_array_equal(method.predict(clean), again.predict(clean))
 
 
@@ -311,7 +310,9 @@ def test_bad_settings(method, message):
 def test_bad_resample_is_named():
     theta, x = simulate(50, 0)
     with pytest.raises(ValueError, match="resample must return"):
-        NPE().fit(theta, x, resample=lambda rows, rng: x)
+        NPE().fit(theta, x, resample=lambda rows, rng: x[:3])
+    with pytest.raises(ValueError, match="needs the 50 rows of x without noise"):
+        NPE().fit(theta, x[:1], resample=lambda rows, rng: x[rows])
     with pytest.raises(ValueError, match="what resample returns"):
         NPE().fit(theta, x, resample=lambda rows, rng: x[rows] * np.nan)
 

@@ -57,3 +57,30 @@ def test_scale_of_many_rows_comes_from_some(monkeypatch):
     z = scaler.transform(x)
     assert z.shape == (2000, 3)
     np.testing.assert_allclose(z[:, 0].std(), 1.0, atol=0.15)
+
+
+def test_signal_components_are_those_with_least_noise():
+    rng = np.random.default_rng(3)
+    n, sizes = 4000, np.array([1.0, 0.1, 10.0, 1.0])
+    # The second and the third feature carry the signal; the third is drowned in noise.
+    signal = rng.standard_normal((n, 4)) * [0.0, 1.0, 1.0, 0.0] + 5.0
+    noisy = signal + rng.standard_normal((n, 4)) * sizes
+    scaler = FeatureScaler.from_signal(signal, noisy, least=0.5)
+    assert scaler.components.shape == (4, 1)
+    weights = np.abs(scaler.components[:, 0])
+    assert weights[1] > 50 * weights[[0, 2, 3]].max()
+    z = scaler.transform(noisy)
+    np.testing.assert_allclose([z.mean(), z.std()], [0.0, 1.0], atol=0.02)
+    # Weak components stay if they are asked for, in the order of their ratios, without
+    # correlation.
+    scaler = FeatureScaler.from_signal(signal, noisy, least=0.005)
+    z = scaler.transform(noisy)
+    assert z.shape == (n, 2)
+    np.testing.assert_allclose(np.cov(z.T), np.eye(2), atol=0.05)
+
+
+def test_signal_without_noise_is_standardised():
+    x = features()
+    scaler = FeatureScaler.from_signal(x, x)
+    assert scaler.components is None
+    np.testing.assert_allclose(scaler.mean, x.mean(axis=0))
