@@ -1,0 +1,230 @@
+"""Fitted inverters as files."""
+
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from .. import inference
+from .._checks import write_atomically
+from ._codec import Encoder, decode
+from ._inverter import ModelInverter
+from ._named import SGMInverter
+from ._observation import ObservationModel
+
+_FORMAT = "mne_sbi inverter"
+_VERSION = 1
+_CLASSES = {cls.__name__: cls for cls in (ModelInverter, SGMInverter)}
+_METHODS = {
+    cls.__name__: cls
+    for cls in (inference.NPE, inference.PointRegressor, inference.RejectionABC)
+}
+# Settings that a file does not hold: objects of MNE-Python, and large arrays.
+_LEFT_OUT = ("labels", "src", "simulations")
+# Attributes that not every fitted inverter has.
+_OPTIONAL = ("n_features_in_", "input_shape_")
+# What is raised for a file that is cut short, altered or of another kind.
+_UNREADABLE = (EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
+
+
+def save_inverter(inverter, fname, overwrite=False):
+    """Save a fitted inverter to one file, without pickle.
+
+    Parameters
+    ----------
+    inverter : ModelInverter
+        The fitted inverter.
+    fname : path-like
+        Name of the file, which ends in ``.zip``.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and ``overwrite`` is false.
+    TypeError
+        If a setting cannot be saved: a model that is not registered, features or a
+        method of the caller's own class, a random state that is no integer.
+    ValueError
+        If the name does not end in ``.zip``.
+
+    Notes
+    -----
+    The file is a zip archive of ``inverter.json`` and ``arrays.npz``. It does not hold
+    the simulations, nor the objects of MNE-Python among the settings.
+    """
+    if Path(fname).suffix != ".zip":
+        raise ValueError(f"The file's name must end in .zip, got {fname}.")
+    encoder = Encoder()
+    content = _describe(inverter, encoder)
+    arrays = io.BytesIO()
+    np.savez(arrays, **encoder.arrays)
+    with write_atomically(fname, overwrite) as temporary:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("inverter.json", json.dumps(content, indent=1))
+            archive.writestr("arrays.npz", arrays.getvalue())
+    _note_left_out(inverter)
+
+
+def _note_left_out(inverter):
+    """Tell which settings have to be given again after reading."""
+    settings = inverter.get_params(deep=False)
+    dropped = [n for n in ("labels", "src") if settings.get(n) is not None]
+    if dropped:
+        from mne.utils import logger
+
+        again = ", ".join(f"{name}=..." for name in dropped)
+        logger.info(
+            f"{' and '.join(dropped)} are not saved. After reading the inverter, give "
+            f"them again: inverter.set_params({again})."
+        )
+
+
+def _describe(inverter, encoder):
+    """Describe an inverter by what JSON can hold, and arrays."""
+    cls = type(inverter)
+    if _CLASSES.get(cls.__name__) is not cls:
+        raise TypeError(
+            f"Only {' and '.join(_CLASSES)} can be saved, got a {cls.__name__}. Use "
+            "joblib.dump()."
+        )
+    method = type(inverter.method_)
+    if _METHODS.get(method.__name__) is not method:
+        raise TypeError(
+            f"The method {method.__name__} is not one of the package's "
+            f"({', '.join(_METHODS)}) and cannot be saved. Use joblib.dump()."
+        )
+    settings = inverter.get_params(deep=False)
+    kept = {name: v for name, v in settings.items() if name not in _LEFT_OUT}
+    state, arrays = inverter.method_.get_state()
+    observation = inverter.observation_
+    fitted = {
+        "model": inverter.model_,
+        "prior": inverter.prior_,
+        "fixed": inverter.fixed_,
+        "features": observation.features,
+        "nodes": observation.nodes,
+        "unit": observation.unit,
+        "node_names": inverter.node_names_,
+        "seed": inverter.seed_,
+        "y_ndim": inverter.y_ndim_,
+        # Pairs of the caller's own features have no extractor.
+        "has_features": inverter.features_ is not None,
+        "method_state": state,
+        "method_arrays": arrays,
+    }
+    for name in _OPTIONAL:
+        if hasattr(inverter, name):
+            fitted[name] = getattr(inverter, name)
+    if hasattr(inverter, "feature_names_in_"):
+        fitted["feature_names_in_"] = [str(n) for n in inverter.feature_names_in_]
+    return {
+        "format": f"{_FORMAT} {_VERSION}",
+        "class": cls.__name__,
+        "method": method.__name__,
+        "settings": {n: encoder.encode(v, f"{n}=") for n, v in kept.items()},
+        "fitted": {n: encoder.encode(v, n) for n, v in fitted.items()},
+    }
+
+
+def read_inverter(fname):
+    """Read an inverter that was saved with :meth:`ModelInverter.save`.
+
+    Parameters
+    ----------
+    fname : path-like
+        Name of the file.
+
+    Returns
+    -------
+    inverter : ModelInverter
+        The fitted inverter, of the class that was saved. It predicts what it predicted
+        before. The simulations are not in the file: ``bank_`` is ``None``. Source
+        spaces and labels are not either: give them again with
+        ``inverter.set_params(labels=..., src=...)``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    RuntimeError
+        If the forward model is of a package that is not installed or broken.
+    ValueError
+        If the file is damaged, holds something else, or is of a newer version.
+    """
+    fname = Path(fname)
+    if not fname.is_file():
+        raise FileNotFoundError(f"There is no file {fname}.")
+    damaged = (
+        f"{fname} is damaged or not an inverter. ModelInverter.save() writes such "
+        "files."
+    )
+    try:
+        # Opened here, so that nothing stays open whatever happens.
+        with open(fname, "rb") as file, zipfile.ZipFile(file) as archive:
+            content = json.loads(archive.read("inverter.json"))
+            stored = io.BytesIO(archive.read("arrays.npz"))
+        with np.load(stored, allow_pickle=False) as stored_arrays:
+            arrays = {name: stored_arrays[name] for name in stored_arrays.files}
+        found = str(content["format"])
+    except (*_UNREADABLE, TypeError) as exc:
+        raise ValueError(damaged) from exc
+    _check_version(fname, found)
+    try:
+        return _restore(content, arrays)
+    except (KeyError, IndexError, AttributeError, TypeError, ValueError) as exc:
+        raise ValueError(damaged) from exc
+
+
+def _check_version(fname, found):
+    """Raise an error for files of another kind or of a newer version."""
+    if found == f"{_FORMAT} {_VERSION}":
+        return
+    kind, _, number = found.rpartition(" ")
+    if kind == _FORMAT and number.isdecimal() and int(number) > _VERSION:
+        raise ValueError(
+            f"{fname} was written by a newer version of mne_sbi (format {number}, this "
+            f"version reads {_VERSION}). Type: pip install --upgrade mne-sbi"
+        )
+    raise ValueError(
+        f"{fname} does not hold an inverter: expected the format "
+        f"'{_FORMAT} {_VERSION}', found {found!r}."
+    )
+
+
+def _restore(content, arrays):
+    """Make the inverter that :func:`_describe` described."""
+    settings = {n: decode(v, arrays) for n, v in content["settings"].items()}
+    fitted = {n: decode(v, arrays) for n, v in content["fitted"].items()}
+    inverter = _CLASSES[content["class"]](**settings)
+    method = _METHODS[content["method"]]
+    inverter.model_ = fitted["model"]
+    inverter.prior_ = fitted["prior"]
+    inverter.fixed_ = fitted["fixed"]
+    inverter.seed_ = fitted["seed"]
+    inverter.y_ndim_ = fitted["y_ndim"]
+    inverter.node_names_ = fitted["node_names"]
+    inverter.bank_ = None
+    inverter.features_ = fitted["features"] if fitted["has_features"] else None
+    inverter.observation_ = ObservationModel(
+        inverter.model_,
+        inverter.prior_,
+        inverter.fixed_,
+        fitted["features"],
+        fitted["nodes"],
+        fitted["unit"],
+    )
+    for name in _OPTIONAL:
+        if name in fitted:
+            setattr(inverter, name, fitted[name])
+    if "feature_names_in_" in fitted:
+        names = np.array(fitted["feature_names_in_"], dtype=object)
+        inverter.feature_names_in_ = names
+    inverter.method_ = method.from_state(
+        fitted["method_state"], fitted["method_arrays"]
+    )
+    return inverter
