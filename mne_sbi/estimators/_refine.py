@@ -7,9 +7,10 @@ import numpy as np
 _STEP = 4e-3
 # Parameters stay this far inside of the prior.
 _EDGE = 1e-3
-_N_FAST, _N_EXACT = 30, 3
-# Draws that are tried as starts, and starts that are followed.
-_N_TRIED, _N_STARTS = 64, 4
+_N_FAST, _N_EXACT = 50, 3
+# Posterior draws, and points of the prior, that are tried as starts; starts that are
+# followed. The distance has several valleys, and a posterior may miss one.
+_N_TRIED, _N_PRIOR, _N_STARTS = 128, 8192, 16
 # Damping of Levenberg and Marquardt: start, and factors after success and failure.
 _DAMPING, _BETTER, _WORSE = 1e-2, 0.3, 4.0
 
@@ -86,7 +87,7 @@ def _descend(unit, target, evaluate, differentiate, valid, n_steps):
     loss = ((features - target) ** 2).mean(axis=1)
     for _ in range(n_steps):
         features, jacobian = differentiate(unit, features)
-        step = _steps(jacobian, target - features, damping)
+        step = _steps(jacobian, target - features, damping, unit)
         proposal = np.clip(unit + step, _EDGE, 1 - _EDGE)
         tried = evaluate(proposal)
         new_loss = ((tried - target) ** 2).mean(axis=1)
@@ -100,8 +101,13 @@ def _descend(unit, target, evaluate, differentiate, valid, n_steps):
     return unit, loss
 
 
-def _steps(jacobian, residual, damping):
+def _steps(jacobian, residual, damping, unit):
     """Solve the damped normal equations of every row."""
+    # A parameter that is pushed against the end of its range drops out: the others
+    # then take the step that is best without it.
+    outward = np.einsum("nfp,nf->np", jacobian, residual)
+    stuck = (unit <= _EDGE) & (outward < 0) | (unit >= 1 - _EDGE) & (outward > 0)
+    jacobian = np.where(stuck[:, np.newaxis], 0, jacobian)
     normal = np.einsum("nfp,nfq->npq", jacobian, jacobian).astype(np.float64)
     gradient = np.einsum("nfp,nf->np", jacobian, residual).astype(np.float64)
     diagonal = np.einsum("npp->np", normal)
@@ -140,17 +146,20 @@ def refine_parameters(observation, x, theta, draws):
         params = prior.as_dict(prior.from_unit(unit)) | observation.fixed
         return observation.model.check_valid(params)
 
-    candidates = np.concatenate([theta[:, np.newaxis], draws[:, :_N_TRIED]], axis=1)
-    unit = prior.to_unit(candidates)
-    n_obs, n_tried, n_params = unit.shape
-    features = predict(unit.reshape(-1, n_params)).reshape(n_obs, n_tried, -1)
-    distance = ((features - x[:, np.newaxis]) ** 2).mean(axis=2)
-    # The mean always, and the best of the draws.
-    order = np.argsort(distance[:, 1:], axis=1)[:, : _N_STARTS - 1] + 1
-    order = np.concatenate([np.zeros((n_obs, 1), dtype=int), order], axis=1)
-    starts = np.take_along_axis(unit, order[..., np.newaxis], axis=1)
+    everywhere = np.random.default_rng(0).random((_N_PRIOR, len(prior.names)))
+    everywhere = everywhere[valid(everywhere)]
+    elsewhere = predict(everywhere)
+    starts = []
+    for row, mean, some in zip(x, theta, draws[:, :_N_TRIED], strict=True):
+        near = prior.to_unit(np.concatenate([mean[np.newaxis], some]))
+        distance = ((predict(near) - row) ** 2).mean(axis=1)
+        far = ((elsewhere - row) ** 2).mean(axis=1)
+        # The mean always, then the best of the draws and of the prior's points.
+        best = near[1:][np.argsort(distance[1:])[: _N_STARTS // 2 - 1]]
+        other = everywhere[np.argsort(far)[: _N_STARTS - 1 - len(best)]]
+        starts.append(np.concatenate([near[:1], best, other]))
     exact = make_exact(observation)
-    refined, _ = refine(predict, x, starts, exact=exact, valid=valid)
+    refined, _ = refine(predict, x, np.stack(starts), exact=exact, valid=valid)
     return prior.from_unit(refined)
 
 

@@ -72,7 +72,7 @@ class NetworkMethod(InferenceMethod):
             Their features.
         resample : callable | None
             ``resample(indices, rng)`` returns features of these rows with fresh noise,
-            float32; ``x`` are the rows without noise then. It is called for every batch;
+            float32; ``x`` are the rows without noise then. Called for every batch;
             the validation rows are drawn once.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness.

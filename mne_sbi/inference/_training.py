@@ -212,8 +212,10 @@ def _progress(max_iter, verbose):
     from mne.utils import ProgressBar, use_log_level
 
     with use_log_level("INFO" if verbose is True else verbose):
-        with ProgressBar(max_iter, mesg="Training") as bar:
-            yield bar.update
+        # As a context manager, MNE's bar counts by a file of its own, which stays at 0.
+        passes = iter(ProgressBar(range(max_iter), mesg="Training"))
+        next(passes)
+        yield lambda n_done: next(passes, None)
 
 
 def split_rows(n, fraction, rng):
