@@ -3,13 +3,16 @@
 import dataclasses
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
-from .._recording import as_recording
-from ..simulation._run import get_model_freqs
 from ._inputs import adapt_model, find_nodes
 from ._observation import ObservationModel
-from ._setup import check_bank, prior_for_pairs, warn_if_synthetic
+from ._reading import read_observations, read_pairs
+from ._setup import (
+    check_bank,
+    check_n_simulations,
+    prior_for_pairs,
+    warn_if_synthetic,
+)
 
 
 def fit_to_simulations(inverter, X):
@@ -23,7 +26,7 @@ def fit_to_simulations(inverter, X):
         Observations, of which only the set-up is used.
     """
     inverter.y_ndim_ = 2
-    recording = None if X is None else inverter._read(X, reset=True)
+    recording = None if X is None else read_observations(inverter, X, reset=True)
     names = inverter.nodes
     if recording is not None:
         adapt_model(inverter.model_, recording)
@@ -60,34 +63,31 @@ def fit_to_pairs(inverter, X, y):
     inverter : ModelInverter
         An inverter with model, prior and method; gets the other fitted attributes.
     X : array_like, shape (n_obs, n_features) | (n_obs, n_nodes, n_points)
-        Data in the form of the model's, which pass through the features, or features.
-    y : array_like, shape (n_obs,) | (n_obs, n_params)
-        Parameters.
+        Data in the form of the model's, which pass through the features, or features;
+        or MNE objects.
+    y : array_like | DataFrame, shape (n_obs,) | (n_obs, n_params)
+        Parameters; the columns of a data frame bring their names.
     """
-    X, y = validate_data(
-        inverter,
-        X,
-        y,
-        reset=True,
-        dtype=[np.float64, np.float32],
-        allow_nd=True,
-        multi_output=True,
-        y_numeric=True,
-        ensure_min_samples=2,
-    )
-    theta = np.asarray(y, dtype=float)
+    recording, theta = read_pairs(inverter, X, y)
     inverter.y_ndim_ = theta.ndim
     theta = theta.reshape(len(theta), -1)
-    inverter.prior_ = prior_for_pairs(inverter.prior_, theta)
-    _set_observation(inverter, inverter.nodes)
+    inverter.prior_ = prior_for_pairs(
+        inverter.prior_, theta, getattr(y, "columns", None), inverter.model_
+    )
+    names = inverter.nodes
+    if recording.from_mne:
+        adapt_model(inverter.model_, recording)
+        names = recording.names
+    warn_if_synthetic(inverter.model_, recording)
+    _set_observation(inverter, names)
     inverter.bank_ = None
-    if _is_data(inverter, X.shape):
-        summaries = inverter.observation_.summarize(as_recording(X))
-        x = inverter.observation_.normalize(summaries)
+    if recording.from_mne or _is_data(inverter, recording.data.shape):
+        x = inverter.observation_.normalize(inverter.observation_.summarize(recording))
     else:
         inverter.features_ = None
-        x = X.reshape(len(X), -1)
-    inverter.input_shape_ = X.shape[1:]
+        x = recording.data.reshape(len(theta), -1)
+    if not recording.from_mne:
+        inverter.input_shape_ = recording.data.shape[1:]
     inverter.method_.fit(
         inverter.prior_.to_unit(theta),
         x,
@@ -100,7 +100,15 @@ def _set_observation(inverter, names):
     """Put together what is observed of the model."""
     features = inverter._make_features()
     if inverter.model_.output == "spectrum" and hasattr(features, "freqs"):
-        features.set_params(freqs=get_model_freqs(inverter.model_))
+        freqs = inverter.model_.get_freqs()
+        if features.freqs is not None and not np.array_equal(features.freqs, freqs):
+            raise ValueError(
+                f"The features have {len(features.freqs)} frequencies of their own, "
+                f"others than the model's {len(freqs)} from {freqs[0]:g} to "
+                f"{freqs[-1]:g} Hz. Leave freqs=None in the features, and give the "
+                "frequencies to the model."
+            )
+        features.set_params(freqs=freqs)
     inverter.features_ = features
     inverter.observation_ = ObservationModel(
         inverter.model_,
@@ -117,13 +125,15 @@ def _get_bank(inverter):
     """Return the caller's simulations, checked, or new ones."""
     bank = inverter.simulations
     if bank is None:
+        check_n_simulations(inverter.n_simulations)
         return inverter.observation_.simulate_bank(
             inverter.n_simulations,
             inverter.seed_,
             n_jobs=inverter.n_jobs,
             verbose=inverter.verbose,
         )
-    check_bank(bank, inverter.prior_, inverter.node_names_)
+    check_bank(bank, inverter)
+    # Without a wish of the user's, what the simulations vary is inferred.
     inverter.prior_ = bank.prior
     inverter.fixed_ = inverter.fixed_ | bank.provenance.get("fixed", {})
     inverter.observation_ = dataclasses.replace(
@@ -138,5 +148,5 @@ def _is_data(inverter, shape):
         return True
     if inverter.model_.output != "spectrum":
         return False
-    n_freqs = len(get_model_freqs(inverter.model_))
+    n_freqs = len(inverter.model_.get_freqs())
     return shape[1] == len(inverter.node_names_) * n_freqs

@@ -4,7 +4,6 @@ import numpy as np
 
 from .._checks import check_array, check_option
 from .._recording import Recording
-from ..simulation._run import get_model_freqs
 
 _UNITS = ("dB", "power")
 
@@ -156,7 +155,7 @@ def summarize_recording(recording, model, features, n_nodes, unit):
     if model.output == "timeseries":
         series = _shape_series(recording.data, n_nodes)
         return features.extract(series, model.sfreq)
-    freqs = get_model_freqs(model)
+    freqs = model.get_freqs()
     spectra = _shape_spectra(recording.data, n_nodes, freqs)
     if unit == "power":
         return features.extract_spectrum(spectra, freqs)

@@ -3,17 +3,16 @@
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._checks import draw_seed
 from .._keras import import_keras
 from .._priors import make_prior
-from .._recording import as_recording
 from ..diagnostics import Calibration
 from ..features import LogPSD
 from ..inference import Posterior
 from ._fit import fit_to_pairs, fit_to_simulations
-from ._inputs import match_nodes
+from ._reading import forget_inputs, read_features
 from ._refine import refine_parameters
 from ._setup import make_method, make_model
 
@@ -129,9 +128,9 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         X : array_like | mne.io.BaseRaw | mne.BaseEpochs | mne.SourceEstimate | list
             Observations, see :meth:`predict`. Without ``y`` they only tell what is
             recorded; ``None`` stands for all nodes of a spectral model.
-        y : array_like, shape (n_obs, n_params) | None
+        y : array_like | DataFrame, shape (n_obs, n_params) | None
             Parameters, to learn from pairs. Then X may be any features, of shape
-            (n_obs, n_features).
+            (n_obs, n_features). The columns of a data frame bring their names.
 
         Returns
         -------
@@ -143,6 +142,7 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         ValueError
             If X does not fit the model, or settings are wrong.
         """
+        forget_inputs(self)
         # Importing Keras or JAX moves NumPy's global generator; this way puts it back.
         import_keras()
         self.seed_ = draw_seed(self.random_state)
@@ -156,36 +156,6 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         else:
             fit_to_simulations(self, X)
         return self
-
-    def _read(self, X, *, reset):
-        """Read X; arrays are validated as scikit-learn does it."""
-        recording = as_recording(X, labels=self.labels, src=self.src)
-        if recording.from_mne:
-            return recording
-        data = validate_data(
-            self,
-            recording.data,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            allow_nd=True,
-            order="C",
-        )
-        return as_recording(data)
-
-    def _features(self, X):
-        """Features of observations, shape (n_obs, n_features)."""
-        check_is_fitted(self)
-        recording = self._read(X, reset=False)
-        if self.features_ is None:
-            data = np.asarray(recording.data)
-            if recording.from_mne or data.shape[1:] != self.input_shape_:
-                raise ValueError(
-                    "This inverter was fitted with fit(X, y) on features of shape "
-                    f"{self.input_shape_} per observation. Give such features."
-                )
-            return data.reshape(len(data), -1)
-        recording = match_nodes(recording, self.model_, self.node_names_)
-        return self.observation_.normalize(self.observation_.summarize(recording))
 
     def predict(self, X, *, return_std=False, refine=False):
         """Estimate parameters: the mean of the posterior.
@@ -212,7 +182,7 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         std : ndarray, shape (n_obs, n_params)
             Standard deviations, only if ``return_std``.
         """
-        x = self._features(X)
+        x = read_features(self, X)
         if not self.method_.gives_posterior:
             if return_std:
                 raise ValueError(
@@ -275,7 +245,7 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         posterior : Posterior
             Draws with names and units.
         """
-        x = self._features(X)
+        x = read_features(self, X)
         draws = self._draw(x, self.n_draws if n_draws is None else n_draws)
         return Posterior(draws, self.prior_.names, self.prior_.units, self.prior_)
 
@@ -336,7 +306,7 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         """
         if y is not None:
             return r2_score(y, self.predict(X))
-        observed = self._features(X)
+        observed = read_features(self, X)
         self._needs_model("score(X) without y")
         predicted = self.observation_.predict_features(self.transform(X), self.seed_)
         total = ((observed - observed.mean()) ** 2).sum()

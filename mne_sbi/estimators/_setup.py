@@ -1,14 +1,21 @@
 """What an inverter is made of: model, method, prior and simulations, checked."""
 
+import dataclasses
+import json
+
 import numpy as np
 from sklearn.base import clone
 
 from .._checks import check_option
 from .._priors import Prior
 from ..models import ForwardModel, get_model
+from ..simulation import SimulationBank
+from ..simulation._run import describe_settings
 from ._inputs import get_connectome
 
 _METHODS = {"npe": "NPE", "point": "PointRegressor", "abc": "RejectionABC"}
+# Fewer simulations cannot be split for training and validation.
+_N_LEAST = 10
 
 
 def make_model(model):
@@ -67,7 +74,28 @@ def make_method(method):
     return clone(method)
 
 
-def prior_for_pairs(prior, theta):
+def check_n_simulations(n):
+    """Check the number of simulations before the first of them is made.
+
+    Parameters
+    ----------
+    n : int
+        The number.
+
+    Raises
+    ------
+    ValueError
+        If it is no integer, or too small to learn from.
+    """
+    is_integer = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
+    if not is_integer or n < _N_LEAST:
+        raise ValueError(
+            f"n_simulations must be an integer of at least {_N_LEAST}, got {n!r}. "
+            "Useful results need thousands."
+        )
+
+
+def prior_for_pairs(prior, theta, names, model):
     """Choose the prior of pairs that the caller gives.
 
     Parameters
@@ -76,49 +104,102 @@ def prior_for_pairs(prior, theta):
         The prior of the model.
     theta : ndarray, shape (n, n_params)
         The caller's parameters.
+    names : sequence of str | None
+        Their names, where the caller gave a data frame.
+    model : ForwardModel
+        The model.
 
     Returns
     -------
     prior : Prior
-        The model's, if it has as many parameters and holds all of theirs; otherwise
-        the box round the caller's parameters.
+        The model's, if it has as many parameters, of these names if there are any, and
+        holds all values; otherwise the box round the caller's parameters.
     """
-    same = theta.shape[1] == len(prior.names)
-    if same and np.isfinite(prior.log_prob(theta)).all():
+    if names is not None:
+        names = tuple(str(name) for name in names)
+    elif theta.shape[1] == len(prior.names):
+        names = prior.names
+    if names == prior.names and np.isfinite(prior.log_prob(theta)).all():
         return prior
-    return Prior.from_samples(theta, prior.names if same else None)
+    known = {p.name: p for p in (*model.get_parameters(), *prior.parameters)}
+    box = Prior.from_samples(theta, names)
+    return Prior(
+        dataclasses.replace(p, unit=known[p.name].unit, doc=known[p.name].doc)
+        if p.name in known
+        else p
+        for p in box.parameters
+    )
 
 
-def check_bank(bank, prior, node_names):
+def check_bank(bank, inverter):
     """Check that simulations are of what is to be inferred.
 
     Parameters
     ----------
     bank : SimulationBank
         The simulations.
-    prior : Prior
-        What is to be inferred.
-    node_names : sequence of str | None
-        The observed nodes.
+    inverter : ModelInverter
+        An inverter with model, prior and observed nodes.
 
     Raises
     ------
+    TypeError
+        If it is no bank.
     ValueError
-        If parameters or nodes are others.
+        If parameters, settings of the model or nodes are others.
     """
+    if not isinstance(bank, SimulationBank):
+        raise TypeError(
+            "simulations must be a SimulationBank, as read_simulation_bank() and the "
+            f"attribute bank_ of an inverter give it, got {type(bank).__name__}."
+        )
+    _check_bank_parameters(bank, inverter)
+    made_with = bank.provenance.get("settings")
+    if made_with is not None:
+        asked = describe_settings(inverter.model_)
+        # Through JSON, as the bank's own went if it was read from a file.
+        asked = json.loads(json.dumps(asked))
+        made_with = json.loads(json.dumps(made_with))
+        other = [n for n in asked if n in made_with and asked[n] != made_with[n]]
+        if other:
+            raise ValueError(
+                f"The simulations were made with another {' and '.join(other)} of the "
+                "model. Give the model the same settings, or simulate again with "
+                "simulations=None."
+            )
+    made_for, names = bank.provenance.get("node_names"), inverter.node_names_
+    if made_for is None or names is None or list(made_for) == list(names):
+        return
+    raise ValueError(
+        f"The simulations are of {len(made_for)} nodes ({', '.join(made_for[:3])} ...) "
+        f"and the recording of {len(names)} ({', '.join(names[:3])} ...), or "
+        "they stand in another order. Simulate for the recorded nodes."
+    )
+
+
+def _check_bank_parameters(bank, inverter):
+    """Check that a bank varies what is to be inferred, over the same ranges."""
+    prior = inverter.prior_
     if bank.prior.names != prior.names:
         raise ValueError(
             f"The simulations vary {list(bank.prior.names)}, but {list(prior.names)} "
             "are to be inferred. Make others, or give the same prior."
         )
-    made_for = bank.provenance.get("node_names")
-    if made_for is None or node_names is None or list(made_for) == list(node_names):
+    if inverter.prior is None:
         return
-    raise ValueError(
-        f"The simulations are of {len(made_for)} nodes ({', '.join(made_for[:3])} ...) "
-        f"and the recording of {len(node_names)} ({', '.join(node_names[:3])} ...), or "
-        "they stand in another order. Simulate for the recorded nodes."
-    )
+    other = [
+        mine.name
+        for mine, theirs in zip(prior.parameters, bank.prior.parameters, strict=True)
+        if (mine.low, mine.high, mine.scale) != (theirs.low, theirs.high, theirs.scale)
+    ]
+    fixed = bank.provenance.get("fixed", {})
+    other += [n for n, v in inverter.fixed_.items() if fixed.get(n, v) != v]
+    if other:
+        raise ValueError(
+            f"The simulations have another range or value of {' and '.join(other)} "
+            "than the prior asks for. Make others, or leave prior=None to infer what "
+            "they vary."
+        )
 
 
 def warn_if_synthetic(model, recording):

@@ -6,6 +6,8 @@ from .._checks import check_array, check_option
 from ._base import FeatureExtractor
 
 _SCALINGS = ("zscore", "demean", "none")
+# Variance over frequency in dB^2 below which a spectrum is flat but for rounding.
+_FLAT = 1e-8
 
 
 class LogPSD(FeatureExtractor):
@@ -70,7 +72,8 @@ class LogPSD(FeatureExtractor):
         from mne.time_frequency import psd_array_welch
 
         data = check_array("data", data, shape=(None, None, None))
-        highest = self.fmax if self.freqs is None else np.max(self.freqs)
+        band = (self.fmin, self.fmax) if self.freqs is None else self.freqs
+        lowest, highest = np.min(band), np.max(band)
         if highest > sfreq / 2:
             raise ValueError(
                 f"Frequencies up to {highest:g} Hz need a sampling rate of at least "
@@ -87,7 +90,9 @@ class LogPSD(FeatureExtractor):
         psd, bins = psd_array_welch(
             data,
             sfreq,
-            fmax=min(highest + 2 / self.window, sfreq / 2),
+            # A bin more on both sides, to interpolate; never the one of the mean.
+            fmin=max(lowest - 1.5 / self.window, 1e-9),
+            fmax=min(highest + 1.5 / self.window, sfreq / 2),
             n_fft=n_window,
             n_overlap=n_window // 2,
             window="hann",
@@ -200,9 +205,9 @@ class LogPSD(FeatureExtractor):
         if self.scaling == "demean":
             return features
         power = xp.einsum("...f,...f->...", features, features) / features.shape[2]
-        if xp is np and not (power > 0).all():
+        if xp is np and not (power > _FLAT).all():
             raise ValueError(
-                f"{int((power <= 0).sum())} spectra have the same power at all "
+                f"{int((power <= _FLAT).sum())} spectra have the same power at all "
                 "frequencies and cannot be normalised. Drop these regions."
             )
         # Multiplied in place where that is possible: the array can be large.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -150,26 +151,29 @@ def read_simulation_bank(fname):
     ValueError
         If the file is damaged or holds something else.
     """
-    from pathlib import Path
-
     import h5py
 
     if not Path(fname).is_file():
         raise FileNotFoundError(f"There is no file {fname}.")
+    damaged = (
+        f"{fname} is damaged or not a simulation bank. SimulationBank.save() writes "
+        "such files."
+    )
     try:
         with h5py.File(fname, "r") as file:
             found = str(file.attrs.get("format"))
-            if found != _FORMAT:
-                raise ValueError(
-                    f"{fname} does not hold simulations in a format that this version "
-                    f"reads: expected {_FORMAT!r}, found {found!r}."
-                )
-            contents = json.loads(file.attrs["contents"])
-            arrays = {name: file[name][()] for name in _ARRAYS}
-    except (OSError, KeyError) as exc:
+            if found == _FORMAT:
+                contents = json.loads(file.attrs["contents"])
+                arrays = {name: file[name][()] for name in _ARRAYS}
+    except (OSError, KeyError, ValueError) as exc:
+        raise ValueError(damaged) from exc
+    if found != _FORMAT:
         raise ValueError(
-            f"{fname} is damaged or not a simulation bank. SimulationBank.save() "
-            "writes such files."
-        ) from exc
-    prior = Prior.from_dict(contents["prior"])
-    return SimulationBank(**arrays, prior=prior, provenance=contents["provenance"])
+            f"{fname} does not hold simulations in a format that this version reads: "
+            f"expected {_FORMAT!r}, found {found!r}."
+        )
+    try:
+        prior = Prior.from_dict(contents["prior"])
+        return SimulationBank(**arrays, prior=prior, provenance=contents["provenance"])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ValueError(damaged) from exc

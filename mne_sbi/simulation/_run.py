@@ -9,11 +9,17 @@ from ._bank import SimulationBank
 
 # Draws in one chunk. Part of what makes results reproducible: changing it changes them.
 _CHUNK = 2048
+# Time series are simulated and summarised in blocks, because a chunk of them is large.
+_BLOCK = 256
+# Least number of draws whose stability is checked at once.
+_LEAST_DRAWN = 256
 # Draws that share a value of a costly parameter; fewer cost more, more cover it worse.
 _SHARE = 640
 # Increments of an additive recurrence that covers an interval evenly, however many
 # values are taken (the golden ratio).
 _GOLDEN = (np.sqrt(5) - 1) / 2
+# Settings that decide how a model is simulated, not what comes out of it.
+_NOT_DECISIVE = ("engine", "n_jobs", "verbose")
 # Give up when the model refuses this share of the draws of a prior.
 _MAX_REFUSED = 0.999
 
@@ -96,12 +102,18 @@ def simulate(
             parts.append(summaries)
             n_excluded += refused
         x = _join(parts, sizes)
+        if x is None:
+            raise RuntimeError(
+                f"None of the {n_simulations} simulations is finite. Narrow the prior, "
+                "or check the model with mne_sbi.testing.check_forward_model."
+            )
         valid = _report(x, n_excluded, logger)
     names = model.node_names
     if names is not None and nodes is not None:
         names = [names[i] for i in nodes]
     provenance = {
         "model": _one_line(model),
+        "settings": describe_settings(model),
         "features": _one_line(features),
         "fixed": {name: float(value) for name, value in fixed.items()},
         "node_names": None if names is None else list(names),
@@ -113,13 +125,12 @@ def simulate(
 
 
 def _join(parts, sizes):
-    """Join the summaries of all chunks, freeing each as it is copied."""
+    """Join summaries, freeing each as it is copied; parts may be None, and all so."""
     shapes = {part.shape[1:] for part in parts if part is not None}
     if not shapes:
-        raise RuntimeError(
-            f"None of the {sum(sizes)} simulations is finite. Narrow the prior, or "
-            "check the model with mne_sbi.testing.check_forward_model."
-        )
+        return None
+    if len(parts) == 1:
+        return parts[0]
     x = np.full((sum(sizes), *shapes.pop()), np.nan, np.float32)
     start = 0
     for i, size in enumerate(sizes):
@@ -128,6 +139,40 @@ def _join(parts, sizes):
             parts[i] = None
         start += size
     return x
+
+
+def describe_settings(model):
+    """Describe the settings that decide what a model simulates, in plain values.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+
+    Returns
+    -------
+    settings : dict of (str | float | list | None)
+        By name; the connectome by its fingerprint.
+    """
+    settings = model.get_params(deep=False)
+    # What is None stands for something: for that.
+    if hasattr(model, "get_connectome"):
+        settings["connectome"] = model.get_connectome()
+    if model.output == "spectrum":
+        settings["freqs"] = model.get_freqs()
+    return {
+        name: _plain(value)
+        for name, value in settings.items()
+        if name not in _NOT_DECISIVE
+    }
+
+
+def _plain(value):
+    value = getattr(value, "fingerprint", value)
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    is_plain = value is None or isinstance(value, (bool, int, float, str))
+    return value if is_plain else " ".join(repr(value).split())
 
 
 def _one_line(estimator):
@@ -169,12 +214,25 @@ def _simulate_chunk(model, prior, features, fixed, nodes, seed, chunk, size):
     import jax
 
     theta, n_refused = _draw_valid(model, prior, fixed, seed, chunk, size)
-    params = prior.as_dict(theta) | {k: np.full(size, v) for k, v in fixed.items()}
+    params = _complete(prior, theta, fixed)
     key = jax.random.fold_in(jax.random.key(seed), chunk)
-    data = np.asarray(model.simulate_batch(params, key))
-    if nodes is not None:
-        data = data[:, np.asarray(nodes)]
-    return theta, summarize(model, features, data), n_refused
+    block = size if model.output == "spectrum" else _BLOCK
+    parts, sizes = [], []
+    for number, start in enumerate(range(0, size, block)):
+        rows = {name: value[start : start + block] for name, value in params.items()}
+        data = model.simulate_batch(rows, jax.random.fold_in(key, number))
+        data = np.asarray(data)
+        if nodes is not None:
+            data = data[:, np.asarray(nodes)]
+        parts.append(summarize(model, features, data))
+        sizes.append(len(data))
+    return theta, _join(parts, sizes), n_refused
+
+
+def _complete(prior, theta, fixed):
+    """Return all parameters by name, arrays of shape (n,)."""
+    constant = {name: np.full(len(theta), value) for name, value in fixed.items()}
+    return prior.as_dict(theta) | constant
 
 
 def summarize(model, features, data):
@@ -202,7 +260,7 @@ def summarize(model, features, data):
         return None
     chosen = data if good.all() else data[good]
     if model.output == "spectrum":
-        made = features.extract_spectrum(chosen, get_model_freqs(model))
+        made = features.extract_spectrum(chosen, model.get_freqs())
     else:
         made = features.extract(chosen, model.sfreq)
     if good.all():
@@ -212,48 +270,31 @@ def summarize(model, features, data):
     return summaries
 
 
-def get_model_freqs(model):
-    """Return the frequencies of a spectral model in Hz.
-
-    Parameters
-    ----------
-    model : ForwardModel
-        A model whose output is a spectrum, with a setting ``freqs`` or a method
-        ``get_freqs``.
-
-    Returns
-    -------
-    freqs : ndarray, shape (n_freqs,)
-        The frequencies.
-    """
-    get_freqs = getattr(model, "get_freqs", None)
-    return np.asarray(model.freqs if get_freqs is None else get_freqs(), dtype=float)
-
-
 def _draw_valid(model, prior, fixed, seed, chunk, size):
     """Draw parameters until enough of them are valid."""
     rng = np.random.default_rng([seed, chunk])
     shared = model.shared_parameter
     shared = None if shared is None or shared in fixed else prior.names.index(shared)
-    kept, n_kept, n_drawn = [], 0, 0
-    while n_kept < size:
-        unit = rng.random((size, len(prior.names)))
+    # Few draws would say little of the share that the model refuses.
+    n = max(size, _LEAST_DRAWN)
+    drawn, valid, n_valid = [], [], 0
+    while n_valid < size:
+        unit = rng.random((n, len(prior.names)))
         if shared is not None:
-            unit[:, shared] = _shared_values(seed, chunk, size)
+            unit[:, shared] = _shared_values(seed, chunk, n)
         theta = prior.from_unit(unit)
-        params = prior.as_dict(theta) | {k: np.full(size, v) for k, v in fixed.items()}
-        valid = np.asarray(model.check_valid(params))
-        kept.append(theta[valid])
-        n_kept, n_drawn = n_kept + int(valid.sum()), n_drawn + size
-        if n_drawn >= 20 * size and n_kept < (1 - _MAX_REFUSED) * n_drawn:
+        drawn.append(theta)
+        valid.append(np.asarray(model.check_valid(_complete(prior, theta, fixed))))
+        n_valid, n_drawn = n_valid + int(valid[-1].sum()), len(valid) * n
+        if n_drawn >= 20 * n and n_valid < (1 - _MAX_REFUSED) * n_drawn:
             raise ValueError(
-                f"The model refuses {n_drawn - n_kept} of {n_drawn} draws from the "
+                f"The model refuses {n_drawn - n_valid} of {n_drawn} draws from the "
                 "prior as unstable. Narrow the prior to where the model is stable; "
                 "model.check_valid(params) tells."
             )
-    theta = np.concatenate(kept)
+    used = np.flatnonzero(np.concatenate(valid))[:size]
     # What was drawn beyond the last one that is used counts neither way.
-    return theta[:size], n_drawn - n_kept
+    return np.concatenate(drawn)[used], int(used[-1]) + 1 - size
 
 
 def _shared_values(seed, chunk, size):

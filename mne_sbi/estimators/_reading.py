@@ -1,0 +1,134 @@
+"""How an inverter reads the X and y that scikit-learn's methods take."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._checks import check_array
+from .._recording import as_recording
+from ._inputs import match_nodes
+from ._setup import warn_if_synthetic
+
+# Attributes that only some kinds of X leave.
+_FROM_X = ("n_features_in_", "feature_names_in_", "input_shape_")
+
+
+def forget_inputs(inverter):
+    """Delete what an earlier fit learnt of X, so that it does not bind the next.
+
+    Parameters
+    ----------
+    inverter : ModelInverter
+        The inverter.
+    """
+    for name in _FROM_X:
+        inverter.__dict__.pop(name, None)
+
+
+def read_observations(inverter, X, *, reset):
+    """Read X.
+
+    Parameters
+    ----------
+    inverter : ModelInverter
+        The inverter; gets ``n_features_in_`` if X is an array and ``reset`` is true.
+    X : array_like | MNE object | list
+        Observations.
+    reset : bool
+        Whether this is ``fit``, or X has to be like that of ``fit``.
+
+    Returns
+    -------
+    recording : Recording
+        The observations.
+    """
+    recording = as_recording(X, labels=inverter.labels, src=inverter.src)
+    if recording.from_mne:
+        return recording
+    return as_recording(_validate(inverter, recording.data, reset=reset))
+
+
+def read_pairs(inverter, X, y):
+    """Read the X and y of ``fit(X, y)``.
+
+    Parameters
+    ----------
+    inverter : ModelInverter
+        The inverter; gets ``n_features_in_`` if X is an array.
+    X : array_like | MNE object | list
+        Observations or features.
+    y : array_like, shape (n_obs,) | (n_obs, n_params)
+        Parameters.
+
+    Returns
+    -------
+    recording : Recording
+        The observations.
+    theta : ndarray of float, shape (n_obs,) | (n_obs, n_params)
+        The parameters.
+    """
+    recording = as_recording(X, labels=inverter.labels, src=inverter.src)
+    if not recording.from_mne:
+        data, y = _validate(inverter, X, y, reset=True)
+        return as_recording(data), np.asarray(y, dtype=float)
+    y = check_array("y", y)
+    if y.ndim not in (1, 2) or len(y) != len(recording):
+        raise ValueError(
+            f"y must have a row for each of the {len(recording)} recordings, got the "
+            f"shape {y.shape}."
+        )
+    return recording, y
+
+
+def _validate(inverter, X, y=None, *, reset):
+    """Validate arrays as scikit-learn does it; return X, or X and y."""
+    settings = {
+        "reset": reset,
+        "dtype": [np.float64, np.float32],
+        "allow_nd": True,
+        "order": "C",
+        # Said by our own check, whose message tells where and what to do.
+        "ensure_all_finite": False,
+    }
+    if y is None:
+        return check_array("X", validate_data(inverter, X, **settings), dtype=None)
+    settings |= {"multi_output": True, "y_numeric": True, "ensure_min_samples": 2}
+    X, y = validate_data(inverter, X, y, **settings)
+    return check_array("X", X, dtype=None), check_array("y", y)
+
+
+def read_features(inverter, X):
+    """Read X and make the features of it that the method has learnt from.
+
+    Parameters
+    ----------
+    inverter : ModelInverter
+        A fitted inverter.
+    X : array_like | MNE object | list
+        Observations, or features after ``fit(X, y)`` with features.
+
+    Returns
+    -------
+    x : ndarray, shape (n_obs, n_features)
+        The features.
+
+    Raises
+    ------
+    NotFittedError
+        If the inverter is not fitted.
+    ValueError
+        If X is not like what the inverter was fitted to.
+    """
+    check_is_fitted(inverter)
+    recording = read_observations(inverter, X, reset=False)
+    if recording.from_mne:
+        warn_if_synthetic(inverter.model_, recording)
+    if inverter.features_ is None:
+        data = np.asarray(recording.data)
+        if recording.from_mne or data.shape[1:] != inverter.input_shape_:
+            raise ValueError(
+                "This inverter was fitted with fit(X, y) on features of shape "
+                f"{inverter.input_shape_} per observation. Give such features."
+            )
+        return data.reshape(len(data), -1)
+    recording = match_nodes(recording, inverter.model_, inverter.node_names_)
+    return inverter.observation_.normalize(inverter.observation_.summarize(recording))

@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from mne_sbi import ModelInverter, SGMInverter
+from mne_sbi.inference import NPE, PointRegressor
+from mne_sbi.models import SpectralGraphModel
+from mne_sbi.testing import make_connectome
+
+# 35 spectral values, which is no number of features that the checks use: they learn
+# from pairs of other features.
+FREQS = np.linspace(4, 40, 7)
+CONNECTOME = make_connectome(5)
+POINT = PointRegressor(
+    (32,), n_components=None, max_iter=40, batch_size=16, learning_rate=0.01
+)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [
+        SGMInverter(CONNECTOME, freqs=FREQS, method=POINT),
+        ModelInverter(
+            SpectralGraphModel(CONNECTOME, FREQS),
+            method=NPE(density="mixture", max_iter=20, batch_size=16),
+            n_draws=50,
+        ),
+    ],
+    expected_failed_checks=lambda estimator: {},
+)
+def test_scikit_learn(estimator, check):
+    check(estimator)
