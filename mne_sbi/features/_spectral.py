@@ -80,7 +80,7 @@ class LogPSD(FeatureExtractor):
                 f"{2 * highest:g} Hz, got {sfreq:g} Hz. Lower fmax, or the freqs of "
                 "the model."
             )
-        n_window = round(self.window * sfreq)
+        n_window = self._n_window(sfreq)
         if data.shape[-1] < n_window:
             raise ValueError(
                 f"The time series last {data.shape[-1] / sfreq:g} s, less than the "
@@ -147,9 +147,13 @@ class LogPSD(FeatureExtractor):
         """
         if self.freqs is not None:
             return np.asarray(self.freqs, dtype=float)
-        n_window = round(self.window * sfreq)
+        n_window = self._n_window(sfreq)
         bins = np.fft.rfftfreq(n_window, 1 / sfreq)
         return bins[(bins >= self.fmin) & (bins <= self.fmax)]
+
+    def _n_window(self, sfreq):
+        # Even, so that the Fourier frequencies reach half the sampling rate.
+        return 2 * round(self.window * sfreq / 2)
 
     def add_noise(self, summaries, rng, *, sampled=False):
         """Add the observation noise; see :class:`SpectralNoise`.

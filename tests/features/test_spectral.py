@@ -1,0 +1,143 @@
+"""Spectra in dB against SciPy's Welch estimates and analytic levels."""
+
+import numpy as np
+import pytest
+from scipy.signal import welch
+
+from mne_sbi.features import LogPSD, SpectralNoise
+
+SFREQ = 200.0
+
+
+@pytest.fixture(scope="module")
+def series():
+    """White noise of density 1e-2 per Hz with a sinusoid of power 1/2 at 10 Hz."""
+    times = np.arange(24_000) / SFREQ
+    noise = np.random.default_rng(0).standard_normal((1, 3, len(times)))
+    tone = np.sin(2 * np.pi * 10 * times)
+    return noise + tone * np.array([0, 1, 3])[:, np.newaxis]
+
+
+def test_extract_is_welch(series):
+    features = LogPSD()
+    found = features.extract(series, SFREQ)
+    freqs, power = welch(series, SFREQ, window="hann", nperseg=400, noverlap=200)
+    inside = (freqs >= 2) & (freqs <= 45)
+    np.testing.assert_array_equal(features.get_freqs(SFREQ), freqs[inside])
+    assert found.shape == (1, 3, 87) and found.dtype == np.float32
+    np.testing.assert_allclose(found, 10 * np.log10(power[..., inside]), atol=1e-3)
+
+
+def test_levels_of_noise_and_tone(series):
+    found = LogPSD().extract(series, SFREQ)[0]
+    freqs = LogPSD().get_freqs(SFREQ)
+    # A variance of 1 over the 100 Hz up to half the sampling rate.
+    assert found[0].mean() == pytest.approx(-20, abs=0.2)
+    assert (freqs[found.argmax(axis=1)[1:]] == 10).all()
+    # A power of 1/2 within the equivalent width of a Hann window, 1.5 bins of 0.5 Hz.
+    assert found[1].max() == pytest.approx(10 * np.log10(0.5 / 0.75), abs=0.3)
+
+
+def test_interpolation_to_the_frequencies_of_a_model(series):
+    freqs = np.array([2.25, 5.0, 9.9, 45.0])
+    found = LogPSD(freqs=freqs).extract(series, SFREQ)
+    bins, power = welch(series, SFREQ, window="hann", nperseg=400, noverlap=200)
+    expected = np.empty_like(found)
+    for node in range(3):
+        decibels = 10 * np.log10(power[0, node, 1:])
+        expected[0, node] = np.interp(freqs, bins[1:], decibels)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_highest_frequency_and_odd_sampling_rate(series):
+    freqs = np.linspace(1, 300, 7)
+    found = LogPSD(freqs=freqs).extract(series, 600.61499)
+    assert np.isfinite(found).all()
+    found = LogPSD(freqs=freqs[:3]).extract(series, 2 * freqs[2])
+    assert np.isfinite(found).all()
+
+
+def test_extract_spectrum_keeps_the_model_s_own_frequencies():
+    freqs = np.array([3.0, 10.0, 30.0])
+    power = np.array([[[1.0, 10.0, 0.1]]])
+    found = LogPSD(freqs=freqs).extract_spectrum(power, freqs)
+    np.testing.assert_allclose(found, [[[0, 10, -10]]], atol=1e-5)
+    half_way = LogPSD(freqs=[6.5]).extract_spectrum(power, freqs)
+    np.testing.assert_allclose(half_way, [[[5]]], atol=1e-5)
+
+
+def test_scalings():
+    spectra = np.random.default_rng(1).normal(20, 5, (4, 3, 9)).astype(np.float32)
+    moved = 2.5 * spectra + np.arange(3, dtype=np.float32)[:, np.newaxis]
+    standard = LogPSD().normalize(spectra)
+    np.testing.assert_allclose(standard.mean(axis=2), 0, atol=1e-5)
+    np.testing.assert_allclose(standard.std(axis=2), 1, atol=1e-5)
+    # An unknown gain and an unknown dynamic range do not matter.
+    np.testing.assert_allclose(LogPSD().normalize(moved), standard, atol=1e-4)
+    centred = LogPSD(scaling="demean")
+    np.testing.assert_allclose(
+        centred.normalize(spectra + 7), centred.normalize(spectra), atol=1e-4
+    )
+    np.testing.assert_array_equal(LogPSD(scaling="none").normalize(spectra), spectra)
+
+
+def test_normalize_leaves_its_input_and_agrees_with_jax():
+    import jax.numpy as jnp
+
+    spectra = np.random.default_rng(2).normal(size=(2, 3, 9)).astype(np.float32)
+    before = spectra.copy()
+    for scaling in ("zscore", "demean", "none"):
+        features = LogPSD(scaling=scaling)
+        mine = features.normalize(spectra)
+        np.testing.assert_allclose(
+            features.normalize(jnp.asarray(spectra), xp=jnp), mine, atol=1e-5
+        )
+    np.testing.assert_array_equal(spectra, before)
+
+
+def test_names():
+    names = LogPSD(freqs=[4.0, 10.5]).get_feature_names_out(["a", "b"])
+    assert list(names) == ["a@4Hz", "a@10.5Hz", "b@4Hz", "b@10.5Hz"]
+    with pytest.raises(ValueError, match="known once freqs are given"):
+        LogPSD().get_feature_names_out(["a"])
+
+
+def test_noise_of_an_extractor():
+    spectra = np.random.default_rng(3).normal(size=(2, 3, 87)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    assert LogPSD().add_noise(spectra, rng) is spectra
+    noise = SpectralNoise(duration=30.0)
+    bins = np.arange(4, 91) / 2
+    own = LogPSD(noise=noise).add_noise(spectra, np.random.default_rng(5))
+    given = LogPSD(freqs=bins, noise=noise).add_noise(spectra, np.random.default_rng(5))
+    np.testing.assert_array_equal(own, given)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda x: LogPSD().extract(x, 80.0), "at least 90 Hz, got 80 Hz. Lower fmax"),
+        (lambda x: LogPSD().extract(x[..., :300], SFREQ), "Give longer recordings"),
+        (lambda x: LogPSD().extract(0 * x, SFREQ), "Flat channels give zeros"),
+        (
+            lambda x: LogPSD().extract_spectrum(-np.ones((1, 2, 3)), [1, 2, 3]),
+            "6 of 6 values are zero, negative or NaN.* unit='dB'",
+        ),
+        (
+            lambda x: LogPSD(freqs=[1.0, 9.0]).extract_spectrum(
+                np.ones((1, 2, 3)), [2, 3, 9]
+            ),
+            "do not cover the frequencies 1 to 9 Hz .* other freqs",
+        ),
+        (lambda x: LogPSD(scaling="z").normalize(x), "Allowed: 'zscore', 'demean'"),
+        (
+            lambda x: LogPSD().normalize(np.full((1, 2, 5), 37.123)),
+            "2 spectra have the same power at all frequencies .* Drop these regions",
+        ),
+        (lambda x: LogPSD().extract(x[0], SFREQ), r"shape \(any, any, any\)"),
+        (lambda x: LogPSD().extract(x * np.nan, SFREQ), "Remove or replace"),
+    ],
+)
+def test_errors(series, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(series)
