@@ -40,20 +40,13 @@ def plot_marginals(posterior, *, truth=None, show=True):
     fig : matplotlib.figure.Figure
         The figure.
     """
-    columns = _columns(posterior, truth)
+    columns = marginal_columns(posterior, truth)
     shape = grid_shape(len(columns))
     fig, axes = make_panels(*shape, panel=(2.6, 2.1))
     for ax in axes.flat[len(columns) :]:
         ax.set_visible(False)
     for ax, column in zip(axes.flat, columns, strict=False):
-        _plot_histogram(ax, column)
-        lower, median, upper = np.quantile(column["draws"], [0.05, 0.5, 0.95])
-        # In the strip that is left free below the histogram.
-        top = ax.get_ylim()[1]
-        ax.set_ylim(-0.12 * top, top)
-        ax.plot([lower, upper], [-0.06 * top] * 2, color=POSTERIOR, lw=3)
-        ax.plot(median, -0.06 * top, "o", color=POSTERIOR, mec="w", ms=6)
-        ax.set_xlabel(column["label"])
+        draw_marginal(ax, column)
     _add_legend(axes[0, 0], columns[0])
     return finish(fig, show)
 
@@ -77,7 +70,7 @@ def plot_pairs(posterior, *, truth=None, show=True):
     fig : matplotlib.figure.Figure
         The figure.
     """
-    columns = _columns(posterior, truth)
+    columns = marginal_columns(posterior, truth)
     n = len(columns)
     fig, axes = make_panels(n, n, panel=1.7, sharex="col")
     for i, row in enumerate(columns):
@@ -100,8 +93,21 @@ def plot_pairs(posterior, *, truth=None, show=True):
     return finish(fig, show)
 
 
-def _columns(posterior, truth):
-    """Collect, per parameter, draws, range, label and truth in units of display."""
+def marginal_columns(posterior, truth):
+    """Collect what is drawn of each parameter, in units of display.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior of a single observation.
+    truth : array, shape (n_params,) | None
+        Parameters to mark, in SI units.
+
+    Returns
+    -------
+    columns : list of dict
+        Per parameter ``draws``, ``limits``, ``density``, ``truth`` and ``label``.
+    """
     if posterior.n_obs != 1:
         raise ValueError(
             f"The posterior holds {posterior.n_obs} observations; choose the one to "
@@ -143,6 +149,26 @@ def _prior_curve(prior, i, factor, draws):
     curve = (middle, np.diff(unit) / np.diff(points))
     # Draws that were refined, or given by the caller, may lie outside.
     return (min(points[0], draws.min()), max(points[-1], draws.max())), curve
+
+
+def draw_marginal(ax, column):
+    """Draw the distribution of one parameter, with its interval below.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The panel.
+    column : dict
+        One of :func:`marginal_columns`.
+    """
+    _plot_histogram(ax, column)
+    lower, median, upper = np.quantile(column["draws"], [0.05, 0.5, 0.95])
+    # In the strip that is left free below the histogram.
+    top = ax.get_ylim()[1]
+    ax.set_ylim(-0.12 * top, top)
+    ax.plot([lower, upper], [-0.06 * top] * 2, color=POSTERIOR, lw=3)
+    ax.plot(median, -0.06 * top, "o", color=POSTERIOR, mec="w", ms=6)
+    ax.set_xlabel(column["label"])
 
 
 def _plot_histogram(ax, column):

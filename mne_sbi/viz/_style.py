@@ -92,3 +92,19 @@ def _without_windows():
     from matplotlib.backends import BackendFilter, backend_registry
 
     return backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
+
+
+def save_and_close(fig, fname):
+    """Save a figure and forget it.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        The figure.
+    fname : path-like
+        The file, whose suffix tells the format.
+    """
+    import matplotlib.pyplot as plt
+
+    fig.savefig(fname, dpi=150)
+    plt.close(fig)
