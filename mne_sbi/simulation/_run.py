@@ -76,7 +76,8 @@ def simulate(
     from joblib import Parallel, delayed
     from mne.utils import ProgressBar, logger, use_log_level
 
-    if not isinstance(n_simulations, (int, np.integer)) or n_simulations < 1:
+    is_integer = isinstance(n_simulations, (int, np.integer))
+    if not is_integer or isinstance(n_simulations, bool) or n_simulations < 1:
         raise ValueError(
             f"n_simulations must be a positive integer, got {n_simulations!r}."
         )
