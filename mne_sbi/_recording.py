@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -47,7 +48,8 @@ def as_recording(X, *, labels=None, src=None):
     ----------
     X : array_like | DataFrame | mne.io.BaseRaw | mne.BaseEpochs | mne.SourceEstimate
         What was observed: an array of shape (n_obs, n_nodes, n_points) or
-        (n_obs, n_features); a ``Raw`` or ``Epochs`` whose channels are regions; a
+        (n_obs, n_features); a ``Raw`` or ``Epochs`` whose channels are regions, of
+        which bad channels and segments annotated as bad are left out; a
         ``SourceEstimate``, with ``labels``; or a list of MNE objects, one per
         observation.
     labels : list of mne.Label | None
@@ -74,7 +76,7 @@ def as_recording(X, *, labels=None, src=None):
         objects = _as_mne_list(X)
         if objects is not None:
             return _join([_from_mne(inst, labels, src) for inst in objects])
-    if isinstance(X, (str, bytes, dict)):
+    if isinstance(X, (str, bytes, dict, Path)):
         raise TypeError(
             f"Observations must be an array or objects of MNE-Python, got "
             f"{type(X).__name__}. Read a file first, for example with "
@@ -128,8 +130,11 @@ def _from_mne(inst, labels, src):
                 f"{inst!r} has no channel that could be a region: all are bad, or of "
                 f"the kinds {sorted(set(kinds))}."
             )
-        data = inst.get_data(picks=names)
-        data = [data] if isinstance(inst, raw_type) else list(data)
+        if isinstance(inst, raw_type):
+            # As MNE-Python's own spectra do; epochs were cut with regard to them.
+            data = [inst.get_data(picks=names, reject_by_annotation="omit")]
+        else:
+            data = list(inst.get_data(picks=names))
         return Recording(data, float(inst.info["sfreq"]), tuple(names))
     if labels is None:
         raise ValueError(
@@ -156,13 +161,13 @@ def _from_source_estimate(stc, labels, src):
 
 def _mean_over_label(stc, label):
     """Mean over the sources of a label, which must have some."""
-    inside = stc.in_label(label).data
-    if not len(inside):
+    try:
+        return stc.in_label(label).data.mean(axis=0)
+    except ValueError as exc:
         raise ValueError(
             f"The source estimate has no source in the label {label.name!r}. Leave "
             "the label out, or use a denser source space."
-        )
-    return inside.mean(axis=0)
+        ) from exc
 
 
 def _join(recordings):

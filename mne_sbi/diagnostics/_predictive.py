@@ -13,9 +13,16 @@ def _pair(measured, predicted):
 
 
 def _correlation(a, b, axis):
+    """Pearson's correlation; what does not vary correlates with nothing."""
     a = a - a.mean(axis=axis, keepdims=True)
     b = b - b.mean(axis=axis, keepdims=True)
     scale = np.sqrt((a**2).sum(axis=axis) * (b**2).sum(axis=axis))
+    if not (scale > 0).all():
+        raise ValueError(
+            f"{int((scale == 0).sum())} of {scale.size} pairs of spectra have no "
+            "correlation, because one of them is the same at all frequencies. Leave "
+            "such regions out."
+        )
     return (a * b).sum(axis=axis) / scale
 
 
