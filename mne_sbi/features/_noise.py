@@ -1,6 +1,7 @@
 """Observation noise of spectra: sampling, misfit of the model, and nuisance scales."""
 
 import dataclasses
+from functools import lru_cache
 
 import numpy as np
 
@@ -109,7 +110,7 @@ class SpectralNoise:
         noisy = spectra * slope.astype(np.float32)
         if self.misfit_common or self.misfit_regional:
             size = noisy.std(axis=2, keepdims=True)
-            root = self._misfit_root(freqs)
+            root = _misfit_root(tuple(freqs), self.smoothness)
             misfit = np.float32(self.misfit_regional) * normal(*spectra.shape)
             misfit += np.float32(self.misfit_common) * normal(n_obs, 1, n_freqs)
             noisy += size * (misfit @ root)
@@ -122,14 +123,20 @@ class SpectralNoise:
             noisy += _log_gamma(normal(*spectra.shape), self.n_averages)
         return noisy
 
-    def _misfit_root(self, freqs):
-        """Square root of the misfit's correlation over frequency, float32."""
-        lag = np.abs(freqs[:, np.newaxis] - freqs) / max(self.smoothness, 1e-9)
-        # Matern 3/2: smooth, and well conditioned where the squared exponential is not.
-        correlation = (1 + np.sqrt(3) * lag) * np.exp(-np.sqrt(3) * lag)
-        values, vectors = np.linalg.eigh(correlation)
-        root = vectors * np.sqrt(np.maximum(values, 0))
-        return np.ascontiguousarray((root @ vectors.T), dtype=np.float32)
+
+@lru_cache(maxsize=32)
+def _misfit_root(freqs, smoothness):
+    """Square root of the misfit's correlation over frequency, float32.
+
+    It is needed for every batch of a training, and always the same.
+    """
+    freqs = np.array(freqs)
+    lag = np.abs(freqs[:, np.newaxis] - freqs) / max(smoothness, 1e-9)
+    # Matern 3/2: smooth, and well conditioned where the squared exponential is not.
+    correlation = (1 + np.sqrt(3) * lag) * np.exp(-np.sqrt(3) * lag)
+    values, vectors = np.linalg.eigh(correlation)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    return np.ascontiguousarray(root @ vectors.T, dtype=np.float32)
 
 
 def _log_gamma(normal, n_averages):
