@@ -38,10 +38,11 @@ def get_connectome(folder):
     try:
         return fetch_connectome()
     except OSError as exc:
+        reason = str(exc).splitlines()[0]
         print(
-            f"The measured group connectome is not available ({exc}).\nUsing the "
-            "packaged synthetic one. To use the measured one, connect to the internet "
-            "or give --data FOLDER, with mean80_fibercount.csv and "
+            f"The measured group connectome is not available. {reason}\n"
+            "Using the packaged synthetic one. To use the measured one, connect to the "
+            "internet or give --data FOLDER, with mean80_fibercount.csv and "
             "mean80_fiberlength.csv inside."
         )
         return load_synthetic_connectome()

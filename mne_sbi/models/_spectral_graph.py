@@ -162,17 +162,16 @@ class SpectralGraphModel(ForwardModel):
 
     def get_connectome(self):
         """Return the connectome in use."""
-        if isinstance(self.connectome, Connectome):
-            return self.connectome
-        if self.connectome is not None:
-            raise TypeError(
-                "connectome must be an mne_sbi.Connectome or None, got "
-                f"{type(self.connectome).__name__}. Make one from arrays: "
-                "Connectome(weights, lengths, names)."
-            )
-        from ..datasets import load_synthetic_connectome
+        if self.connectome is None:
+            from ..datasets import load_synthetic_connectome
 
-        return load_synthetic_connectome()
+            return load_synthetic_connectome()
+        if not isinstance(self.connectome, Connectome):
+            raise TypeError(
+                f"connectome must be an mne_sbi.Connectome(weights, lengths, names) or "
+                f"None, got {type(self.connectome).__name__}."
+            )
+        return self.connectome
 
     def get_freqs(self):
         """Return the frequencies in use in Hz, ndarray of shape (n_freqs,)."""
@@ -192,6 +191,11 @@ class SpectralGraphModel(ForwardModel):
     def shared_parameter(self):
         """The speed, where draws of equal speed share their eigenvectors."""
         return "speed" if self._get_engine() == "shared" else None
+
+    @property
+    def differentiable(self):
+        """Whether the variant is one that JAX can differentiate."""
+        return self.variant == "resolvent"
 
     def complete_params(self, params):
         """Fill in defaults and bring all values to one length.
@@ -385,9 +389,8 @@ class SpectralGraphModel(ForwardModel):
             if ((values < low * (1 - 1e-6)) | (values > high * (1 + 1e-6))).any():
                 raise ValueError(
                     f"The table of the fast engine covers {name} from {low:g} to "
-                    f"{high:g}, but values from {values.min():g} to "
-                    f"{values.max():g} are asked for. Use engine='exact' or "
-                    "engine='shared'."
+                    f"{high:g}, got values from {values.min():g} to {values.max():g}. "
+                    "Use engine='exact' or engine='shared'."
                 )
         network = None
         if self.variant == "resolvent":

@@ -313,7 +313,9 @@ def test_gradient_of_resolvent():
 
 
 def test_gradient_of_eigenvector_variants_is_refused():
+    assert SpectralGraphModel().differentiable
     model = SpectralGraphModel(make_connectome(6), FREQS, variant="jin2023")
+    assert not model.differentiable
     params = {p.name: p.default for p in model.get_parameters()}
     with pytest.raises(NotImplementedError, match="eig"):
         jax.grad(lambda p: model.simulate(p, None).sum())(params)
