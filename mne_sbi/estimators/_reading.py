@@ -1,6 +1,7 @@
 """How an inverter reads the X and y that scikit-learn's methods take."""
 
 import numpy as np
+from sklearn.utils.validation import check_array as check_sklearn_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._checks import check_array
@@ -90,7 +91,14 @@ def _validate(inverter, X, y=None, *, reset):
         "ensure_all_finite": False,
     }
     if y is None:
-        return check_array("X", validate_data(inverter, X, **settings), dtype=None)
+        if not reset and inverter.features_ is not None:
+            # Data of the model may be flat or not, whatever they were in fit; their
+            # shape is checked against the model.
+            del settings["reset"]
+            X = check_sklearn_array(X, estimator=inverter, input_name="X", **settings)
+        else:
+            X = validate_data(inverter, X, **settings)
+        return check_array("X", X, dtype=None)
     settings |= {"multi_output": True, "y_numeric": True, "ensure_min_samples": 2}
     X, y = validate_data(inverter, X, y, **settings)
     return check_array("X", X, dtype=None), check_array("y", y)
