@@ -127,7 +127,7 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         ----------
         X : array_like | mne.io.BaseRaw | mne.BaseEpochs | mne.SourceEstimate | list
             Observations, see :meth:`predict`. Without ``y`` they only tell what is
-            recorded; ``None`` stands for all nodes of a spectral model.
+            recorded; ``None`` stands for all nodes of the model.
         y : array_like | DataFrame, shape (n_obs, n_params) | None
             Parameters, to learn from pairs. Then X may be any features, of shape
             (n_obs, n_features). The columns of a data frame bring their names.

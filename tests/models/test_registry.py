@@ -219,7 +219,7 @@ def test_inversion_with_the_real_plugin(scratch_target):
             random_state=0,
         )
         truth = np.array([[7.0], [13.0]])
-        recordings = inverter.fit(np.zeros((1, 3, 1000))).inverse_transform(truth)
+        recordings = inverter.fit().inverse_transform(truth)
         posterior = inverter.predict_posterior(recordings)
         assert posterior.names == ("frequency",)
         print(*np.median(posterior.draws, axis=1).ravel())

@@ -1,0 +1,158 @@
+"""Recordings of MNE-Python whose channels or labels are regions."""
+
+import dataclasses
+
+import mne
+import numpy as np
+import pytest
+
+from mne_sbi import ModelInverter
+from mne_sbi.features import LogPSD
+from mne_sbi.models import SpectralGraphModel
+
+NAMES = ("lh.cuneus", "rh.cuneus", "lh.insula", "rh.insula", "lh.precentral")
+SPELLINGS = {
+    "lh.cuneus": "cuneus-lh",
+    "rh.cuneus": "ctx-rh-cuneus",
+    "lh.insula": "L_insula",
+    "rh.insula": "rh_insula",
+    "lh.precentral": "LHprecentral",
+}
+
+
+@pytest.fixture(scope="module")
+def raw(make_raw):
+    return make_raw()
+
+
+@pytest.fixture(scope="module")
+def fitted(make_inverter, raw):
+    return make_inverter().fit(raw)
+
+
+def test_raw_is_one_observation(fitted, raw):
+    assert fitted.predict(raw).shape == (1, 5)
+    assert fitted.node_names_ == NAMES
+    posterior = fitted.predict_posterior([raw, raw])
+    assert posterior.draws.shape == (2, 20, 5)
+    np.testing.assert_array_equal(posterior.draws[0], posterior.draws[1])
+
+
+def test_raw_gives_what_its_spectra_give(fitted, raw):
+    """The same features by hand, as an array."""
+    freqs = fitted.model_.get_freqs()
+    spectra = LogPSD(freqs=freqs).extract(raw.get_data()[np.newaxis], 100.0)
+    np.testing.assert_array_equal(fitted.predict(spectra), fitted.predict(raw))
+
+
+def test_gain_of_the_recording_does_not_matter(fitted, raw):
+    louder = raw.copy().apply_function(lambda x: 1e-9 * x, picks="all")
+    np.testing.assert_allclose(fitted.predict(louder), fitted.predict(raw))
+
+
+@pytest.mark.parametrize("order", [[4, 3, 2, 1, 0], [2, 0, 4, 1, 3]])
+def test_channels_in_any_order_and_spelling(fitted, raw, order):
+    other = raw.copy().reorder_channels([NAMES[i] for i in order])
+    other.rename_channels(SPELLINGS)
+    np.testing.assert_array_equal(fitted.predict(other), fitted.predict(raw))
+
+
+def test_fit_to_other_names_than_those_of_predict(make_inverter, fitted, raw):
+    renamed = raw.copy().rename_channels(SPELLINGS)
+    inverter = make_inverter().fit(renamed)
+    assert inverter.node_names_ == NAMES
+    np.testing.assert_array_equal(inverter.predict(raw), fitted.predict(raw))
+
+
+def test_bad_regions_are_left_out(make_inverter, fitted, raw):
+    bad = raw.copy()
+    bad.info["bads"] = ["rh.cuneus"]
+    inverter = make_inverter().fit(bad)
+    assert inverter.node_names_ == ("lh.cuneus", *NAMES[2:])
+    assert inverter.inverse_transform(inverter.prior_.sample(2, 0)).shape == (2, 4, 6)
+    assert inverter.predict(bad).shape == (1, 5)
+    # Every region of the connectome counts, also those that were not recorded.
+    assert inverter.model_.get_connectome().n_nodes == 5
+    with pytest.raises(ValueError, match=r"Missing: \['rh.cuneus'\]; not in the fit"):
+        fitted.predict(bad)
+    with pytest.raises(ValueError, match=r"not in the fit: \['rh.cuneus'\]. Pick"):
+        inverter.predict(raw)
+
+
+def test_epochs(fitted, make_raw):
+    raw = make_raw(duration=20.0)
+    epochs = mne.make_fixed_length_epochs(raw, 5.0, preload=True, verbose="error")
+    together = fitted.predict(epochs)
+    assert together.shape == (4, 5)
+    np.testing.assert_array_equal(fitted.predict(epochs[2]), together[2:3])
+    pieces = [epochs[i] for i in range(4)]
+    np.testing.assert_array_equal(fitted.predict(pieces), together)
+
+
+def test_source_estimate(fitted, make_inverter, raw):
+    """Sources that all have their label's time course."""
+    hemispheres = {"lh": [], "rh": []}
+    for name in NAMES:
+        hemispheres[name[:2]].append(name)
+    rows, labels = [], []
+    for hemi, names in hemispheres.items():
+        for i, name in enumerate(names):
+            vertices = [10 * i, 10 * i + 1]
+            labels.append(mne.Label(vertices, hemi=hemi, name=f"{name[3:]}-{hemi}"))
+            rows += [name, name]
+    vertices = [np.array([0, 1, 10, 11, 20, 21]), np.array([0, 1, 10, 11])]
+    data = np.concatenate([raw.get_data(picks=[name]) for name in rows])
+    stc = mne.SourceEstimate(data, vertices, 0, 1 / raw.info["sfreq"])
+    inverter = make_inverter(labels=labels).fit(stc)
+    assert inverter.predict([stc, stc]).shape == (2, 5)
+    fitted.set_params(labels=labels)
+    np.testing.assert_allclose(fitted.predict(stc), fitted.predict(raw))
+    fitted.set_params(labels=None)
+    with pytest.raises(ValueError, match="needs labels="):
+        fitted.predict(stc)
+
+
+def test_pairs_of_recordings_and_parameters(make_inverter, make_raw):
+    raws = [make_raw(seed=i) for i in range(12)]
+    theta = make_inverter().fit().prior_.sample(12, 0)
+    inverter = make_inverter().fit(raws, theta)
+    assert inverter.predict(raws[:2]).shape == (2, 5)
+    with pytest.raises(ValueError, match="a row for each of the 12 recordings"):
+        make_inverter().fit(raws, theta[:5])
+
+
+# The packaged connectome is never used silently on a recording.
+
+
+@pytest.fixture(scope="module")
+def synthetic(connectome):
+    return dataclasses.replace(connectome, synthetic=True)
+
+
+def test_synthetic_connectome_warns(make_inverter, synthetic, raw):
+    with pytest.warns(RuntimeWarning, match="fetch_connectome"):
+        make_inverter(connectome=synthetic).fit(raw)
+
+
+def test_synthetic_connectome_warns_in_predict(make_inverter, synthetic, raw, spectra):
+    inverter = make_inverter(connectome=synthetic).fit(spectra)
+    with pytest.warns(RuntimeWarning, match="fetch_connectome"):
+        inverter.predict(raw)
+
+
+def test_arrays_do_not_warn_if_it_was_chosen(make_inverter, synthetic, spectra):
+    make_inverter(connectome=synthetic).fit(spectra).predict(spectra)
+    make_inverter(connectome=synthetic).fit()
+
+
+def test_arrays_warn_if_nobody_chose_it():
+    inverter = ModelInverter(
+        SpectralGraphModel(freqs=[8.0, 16.0, 32.0], engine="exact"),
+        prior={"tau_e": 0.01, "tau_i": 0.01, "speed": 10.0, "tau_g": 0.01},
+        method="abc",
+        n_simulations=10,
+        verbose="error",
+    )
+    X = -np.arange(3.0) * np.ones((1, 68, 1))
+    with pytest.warns(RuntimeWarning, match="fetch_connectome"):
+        inverter.fit(X)
