@@ -47,6 +47,9 @@ def check_forward_model(model, *, differentiable=True, random_state=0):
         )
     check_parameters(model)
     check_settings(model)
+    # The first import of JAX draws from NumPy's generator, for which no model can help.
+    import jax  # noqa: F401
+
     before = _global_state()
     theta = _draw_valid(model, random_state)
     check_output(model)
