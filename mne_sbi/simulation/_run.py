@@ -172,8 +172,12 @@ def _plain(value):
     value = getattr(value, "fingerprint", value)
     if isinstance(value, np.ndarray):
         return value.tolist()
-    is_plain = value is None or isinstance(value, (bool, int, float, str))
-    return value if is_plain else " ".join(repr(value).split())
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if type(value).__repr__ is object.__repr__:
+        # It would tell an address, which is another one in each process.
+        return type(value).__name__
+    return " ".join(repr(value).split())
 
 
 def _one_line(estimator):

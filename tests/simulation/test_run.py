@@ -1,5 +1,7 @@
 """Chunks of simulations: reproducible, counted, and honest about what failed."""
 
+import json
+
 import numpy as np
 import pytest
 from mne.utils import catch_logging
@@ -138,6 +140,17 @@ def test_provenance():
     assert settings["variant"] == "resolvent"
     assert not {"engine", "n_jobs", "verbose"} & set(settings)
     assert "SpectralGraphModel" in repr(bank)
+
+
+def test_settings_are_described_alike_in_every_process():
+    class Atlas:
+        pass
+
+    first, second = (Line(broken=Atlas(), freqs=np.arange(1, 4.0)) for _ in range(2))
+    described = run.describe_settings(first)
+    assert described == run.describe_settings(second)
+    assert described == {"freqs": [1, 2, 3], "refused": 0.0, "broken": "Atlas"}
+    assert json.loads(json.dumps(described)) == described
 
 
 def test_refused_draws_are_excluded_counted_and_reported():
