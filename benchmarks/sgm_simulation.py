@@ -27,7 +27,7 @@ from mne_sbi.models import SpectralGraphModel
 from mne_sbi.models._sgm_stability import network_stability
 from mne_sbi.models._sgm_table import response_table
 
-CHUNK = 4096
+CHUNK = 2048
 COLUMNS = {"quantity": "quantity", "value": "value", "unit": "unit", "goal": "goal"}
 
 
@@ -105,7 +105,7 @@ def measure_speed(model, prior, n_repeats, n_plain):
     """CPU-seconds per simulation of the package and of the plain computation."""
     fast, plain = [], []
     connectome, freqs = model.get_connectome(), model.get_freqs()
-    draws = draw_parameters(4 * CHUNK, prior, 1)
+    draws = draw_parameters(8 * CHUNK, prior, 1)
     simulate_chunks(model, keep(draws, slice(0, CHUNK)))  # warm
     with threadpool_limits(1):
         # In turns, so that both see the same state of the machine.

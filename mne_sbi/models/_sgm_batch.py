@@ -27,7 +27,7 @@ _NEAR = 0.34
 # table) is below the second are computed exactly: an error of Q counts there for most.
 _EXACT = ((0.15, 0.13), (0.25, 0.06))
 # Draws at once: enough for fast matrix products, and their terms stay in the cache.
-_BLOCK = 1024
+_BLOCK = 512
 # Exact inverses at once, and the size of matrices from which on halving them pays.
 _PAIRS = 64
 _SMALL = 24
@@ -53,15 +53,15 @@ def simulate_from_table(model, table, network, params):
         Power spectra.
     """
     connectome, omega = model.get_connectome(), 2 * np.pi * model.get_freqs()
-    n, shape = len(params["alpha"]), (connectome.n_nodes, len(omega))
-    evaluate = partial(_evaluate, table, omega, model.variant)
+    n = len(params["alpha"])
+    power = np.empty((n, connectome.n_nodes, len(omega)), dtype=np.float32)
+    fill = partial(_fill, power, table, omega, model.variant, params)
     if network is None:
-        return evaluate("fine", params).reshape(n, *shape)
-    power = evaluate("coarse", params).reshape(n, *shape)
+        fill("fine", np.arange(n))
+        return power
     distance = network.distance(params)
-    near = np.flatnonzero(distance < _NEAR)
-    part = _pick(params, near)
-    power[near] = evaluate("fine", part).reshape(len(near), *shape)
+    fill("coarse", np.flatnonzero(distance >= _NEAR))
+    fill("fine", np.flatnonzero(distance < _NEAR))
     ringing = np.flatnonzero(distance < max(limit for limit, _ in _EXACT))
     part = _pick(params, ringing)
     lowest = _curve(part, omega, model.variant) / power[ringing].max(axis=1)
@@ -90,26 +90,27 @@ def _curve(params, omega, variant):
     return response.real**2 + response.imag**2
 
 
-def _evaluate(table, omega, variant, level, params):
-    """Evaluate the table and the local curve, block by block."""
-    n = len(params["alpha"])
+def _fill(power, table, omega, variant, params, level, rows):
+    """Evaluate the table and the local curve for some draws, block by block."""
     n_outputs = table.levels[level]["right"].shape[1]
-    power = np.empty((n, n_outputs), dtype=np.float32)
-    for start in range(0, n, _BLOCK):
-        block = slice(start, start + _BLOCK)
+    # One piece of memory for all blocks stays in the cache.
+    memory = np.empty((min(_BLOCK, len(rows)), n_outputs), dtype=np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
         part = _pick(params, block)
         curve = _curve(part, omega, variant)
         q = table.inverse_power(
-            part["alpha"], part["tau_g"], part["speed"], level, out=power[block]
+            part["alpha"],
+            part["tau_g"],
+            part["speed"],
+            level,
+            out=memory[: len(block)],
         )
         if level == "fine":
             # Q is positive; next to a pole the table's error may not make it otherwise.
             np.maximum(q, 1e-6, out=q)
-        q = q.reshape(len(q), -1, len(omega))
-        # The coarse level may vanish where it is not used.
-        with np.errstate(divide="ignore"):
-            np.divide(curve[:, np.newaxis], q, out=q)
-    return power
+        q = q.reshape(len(block), -1, len(omega))
+        power[block] = np.divide(curve[:, np.newaxis], q, out=q)
 
 
 def _exact_pairs(connectome, params, omega):
