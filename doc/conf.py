@@ -1,7 +1,6 @@
-"""Settings of the documentation; it builds offline."""
+"""Settings of the documentation of the installed package; it builds offline."""
 
 import os
-import sys
 from importlib.metadata import version as get_version
 from pathlib import Path
 
@@ -9,9 +8,7 @@ from pathlib import Path
 # MNE_SBI_CACHE_DIR names one.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("MPLBACKEND", "agg")
-# The build's own, so that examples do not depend on what is installed elsewhere.
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 
 project = "mne_sbi"
 author = "The mne_sbi developers"
@@ -28,7 +25,6 @@ extensions = [
 ]
 exclude_patterns = ["_build", "auto_examples/*.ipynb", "auto_examples/*.md5"]
 root_doc = "index"
-templates_path = ["_templates"]
 
 autosummary_generate = True
 autodoc_default_options = {"members": True, "inherited-members": True}

@@ -21,6 +21,7 @@ import numpy as np
 
 from mne_sbi import SGMInverter
 from mne_sbi.datasets import load_synthetic_connectome
+from mne_sbi.features import LogPSD, SpectralNoise
 from mne_sbi.inference import NPE
 from mne_sbi.models import SpectralGraphModel
 from mne_sbi.viz import plot_predictive
@@ -47,26 +48,29 @@ print(raw.ch_names[:4])
 # ``fit(raw)`` does not learn from the recording. It takes from it which regions there
 # are, in which order; then it draws parameters from the prior, simulates spectra, adds
 # observation noise, and trains a network to tell the parameters from noisy spectra.
+# The noise has to know how long the recording is.
 #
 # The warning says that a connectome that is made up meets a recording here. For a real
-# recording, pass :func:`~mne_sbi.datasets.fetch_connectome`\ ``()`` instead.
+# recording, use the one that :func:`~mne_sbi.datasets.fetch_connectome` returns. The
+# warning comes back whenever this inverter reads a recording.
 #
 # To save time, this example takes 20 frequencies, 4,000 simulations and the quicker
-# kind of density. Leave these three arguments out for results to rely on.
+# kind of density. For results to rely on, leave ``freqs``, ``n_simulations`` and
+# ``method`` out; to see progress, leave ``verbose`` out.
 
 inverter = SGMInverter(
     connectome,
     freqs=freqs,
+    features=LogPSD(noise=SpectralNoise(duration=duration)),
     n_simulations=4000,
     method=NPE(density="mixture", max_iter=12),
     random_state=0,
     n_jobs=2,
+    verbose=False,
 )
 inverter.fit(raw)
 
-# %%
-# The prior that the inverter used, and what it left fixed:
-
+# The prior that it used, and the parameters that it left fixed.
 print(inverter.prior_)
 print(inverter.fixed_)
 
