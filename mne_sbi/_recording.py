@@ -76,7 +76,9 @@ def as_recording(X, *, labels=None, src=None):
         objects = _as_mne_list(X)
         if objects is not None:
             return _join([_from_mne(inst, labels, src) for inst in objects])
-    if isinstance(X, (str, bytes, dict, Path)):
+    # Not every dict: SciPy has sparse arrays that are some, and scikit-learn's words for
+    # them.
+    if isinstance(X, (str, bytes, Path)) or type(X) is dict:
         raise TypeError(
             f"Observations must be an array or objects of MNE-Python, got "
             f"{type(X).__name__}. Read a file first, for example with "
