@@ -76,8 +76,7 @@ def as_recording(X, *, labels=None, src=None):
         objects = _as_mne_list(X)
         if objects is not None:
             return _join([_from_mne(inst, labels, src) for inst in objects])
-    # Not every dict: SciPy has sparse arrays that are some, and scikit-learn's words for
-    # them.
+    # Not every dict: some are sparse arrays, for which scikit-learn has words.
     if isinstance(X, (str, bytes, Path)) or type(X) is dict:
         raise TypeError(
             f"Observations must be an array or objects of MNE-Python, got "
