@@ -29,8 +29,11 @@ class Size:
     n_simulations : int
         Simulations to learn from.
     max_iter : int
-        Passes over them. With 20,000 simulations, 12 passes leave the intervals
-        calibrated and take about half a minute on two cores.
+        Passes over them. With 20,000 simulations, 16 passes leave the intervals
+        calibrated (88 to 92 % for 90 %); with 10 passes, those of the speed are not.
+    n_freqs : int
+        Frequencies of the spectra. Fewer than the model's default of 40, because the
+        noise that is drawn for every pass takes most of the time.
     n_draws : int
         Posterior draws of the recording.
     n_checks : int
@@ -40,9 +43,10 @@ class Size:
     """
 
     n_simulations: int = 20_000
-    max_iter: int = 12
+    max_iter: int = 16
+    n_freqs: int = 25
     n_draws: int = 2000
-    n_checks: int = 500
+    n_checks: int = 1000
     duration: float = 300.0
 
 
@@ -157,10 +161,11 @@ def invert_synthetic(seed, size, stages):
 
         import_keras()
         connectome = load_synthetic_connectome()
-    model = SpectralGraphModel(connectome, n_jobs=n_jobs, verbose=True)
+    freqs = np.linspace(2.0, 45.0, size.n_freqs)
+    model = SpectralGraphModel(connectome, freqs, n_jobs=n_jobs, verbose=True)
     prior, fixed = make_prior(model.get_parameters(), model.default_free)
     noise = SpectralNoise(duration=size.duration)
-    features = LogPSD(freqs=model.get_freqs(), noise=noise)
+    features = LogPSD(freqs=freqs, noise=noise)
     with stages("Prepare the model for this connectome"):
         model.prepare()
 
@@ -180,6 +185,7 @@ def invert_synthetic(seed, size, stages):
         bank = draw(size.n_simulations, training_seed, True)
     inverter = SGMInverter(
         connectome,
+        freqs=freqs,
         features=features,
         method=NPE(max_iter=size.max_iter),
         simulations=bank,
@@ -195,7 +201,7 @@ def invert_synthetic(seed, size, stages):
     measured = features.add_noise(recorded.x, rng)
     with stages("Infer the parameters of a recording that it has not seen"):
         posterior = inverter.predict_posterior(measured, size.n_draws)
-    with stages(f"Check the intervals on {size.n_checks} fresh simulations"):
+    with stages(f"Check the intervals on {size.n_checks:,} fresh simulations"):
         calibration = inverter.diagnose(size.n_checks, n_draws=200)
     return Inversion(inverter, recorded.theta[0], measured[0], posterior, calibration)
 
@@ -254,7 +260,8 @@ def _result_lines(found):
 
 
 def _word(contraction):
-    return next(word for least, word in _WORDS if contraction >= least)
+    # Rounded as it is printed, so that number and word agree.
+    return next(word for least, word in _WORDS if round(contraction, 2) >= least)
 
 
 def _calibration_line(found):
@@ -268,7 +275,7 @@ def _calibration_line(found):
     # Two standard deviations of a share of n.
     margin = 2 * np.sqrt(0.9 * 0.1 / n)
     return (
-        f"Calibration: of {n} fresh simulations, the 90 % intervals held the true "
+        f"Calibration: of {n:,} fresh simulations, the 90 % intervals held the true "
         f"value in\n  {', '.join(shares)} (exact ones: {0.9 - margin:.0%} to "
         f"{min(0.9 + margin, 1):.0%})."
     )
