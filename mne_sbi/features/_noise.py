@@ -19,9 +19,8 @@ class SpectralNoise:
     ----------
     duration : float | None
         Length of the recording in s, for the sampling noise of a power spectrum
-        averaged over half-overlapping Hann windows; ``None`` for no sampling noise.
-    window : float
-        Length of these windows in s.
+        averaged over half-overlapping Hann windows, whose length is a setting of the
+        features; ``None`` for no sampling noise.
     slope : float
         Median factor between the model's decibels and the measured ones; spectra of
         the brain are flatter than those of models.
@@ -53,7 +52,6 @@ class SpectralNoise:
     """
 
     duration: float | None = 60.0
-    window: float = 2.0
     slope: float = 0.28
     slope_sd: float = 0.3
     gain_sd: float = 4.2
@@ -68,21 +66,31 @@ class SpectralNoise:
             if value is None and field.name == "duration":
                 continue
             value = check_array(field.name, value, shape=())
-            strict = field.name in ("duration", "window", "slope")
+            strict = field.name in ("duration", "slope")
             if value < 0 or (strict and value == 0):
                 wanted = "positive" if strict else "0 or positive"
                 raise ValueError(f"{field.name} must be {wanted}, got {value:g}.")
 
-    @property
-    def n_averages(self):
-        """Number of independent windows that the spectrum averages, or None."""
+    def n_averages(self, window):
+        """Return the number of independent windows that the spectrum averages.
+
+        Parameters
+        ----------
+        window : float
+            Length of the half-overlapping Hann windows in s.
+
+        Returns
+        -------
+        n_averages : float | None
+            The number; ``None`` without sampling noise.
+        """
         if self.duration is None:
             return None
-        n_windows = max(2 * self.duration / self.window - 1, 1)
+        n_windows = max(2 * self.duration / window - 1, 1)
         # Half-overlapping Hann windows have power estimates with correlation 1/36.
         return n_windows / (1 + 2 / 36 * (1 - 1 / n_windows))
 
-    def add(self, spectra, freqs, rng, *, sampled=False):
+    def add(self, spectra, freqs, rng, *, window, sampled=False):
         """Draw noisy spectra.
 
         Parameters
@@ -93,6 +101,8 @@ class SpectralNoise:
             Frequencies in Hz.
         rng : numpy.random.Generator
             Source of randomness.
+        window : float
+            Length in s of the windows over which the spectra are averaged.
         sampled : bool
             Leave the sampling noise out, because the spectra have it already.
 
@@ -120,7 +130,7 @@ class SpectralNoise:
             tilt = np.float32(self.tilt_sd) * normal(n_obs, n_nodes, 1)
             noisy += tilt * octaves.astype(np.float32)
         if self.duration is not None and not sampled:
-            noisy += _log_gamma(normal(*spectra.shape), self.n_averages)
+            noisy += _log_gamma(normal(*spectra.shape), self.n_averages(window))
         return noisy
 
 

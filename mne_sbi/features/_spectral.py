@@ -179,7 +179,9 @@ class LogPSD(FeatureExtractor):
             # Fourier frequencies of the window, as `extract` returns them.
             first = np.ceil(self.fmin * self.window - 1e-9)
             freqs = (first + np.arange(summaries.shape[-1])) / self.window
-        return self.noise.add(summaries, np.asarray(freqs), rng, sampled=sampled)
+        return self.noise.add(
+            summaries, np.asarray(freqs), rng, window=self.window, sampled=sampled
+        )
 
     def normalize(self, summaries, xp=np):
         """Scale each region's spectrum.

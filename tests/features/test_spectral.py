@@ -113,6 +113,18 @@ def test_noise_of_an_extractor():
     np.testing.assert_array_equal(own, given)
 
 
+def test_sampling_noise_follows_the_window_of_the_spectra():
+    """A longer window leaves fewer of them to average."""
+    spectra = np.zeros((2000, 1, 9), np.float32)
+    only_sampling = {"slope_sd": 0, "gain_sd": 0, "misfit_common": 0}
+    noise = SpectralNoise(60.0, misfit_regional=0, **only_sampling)
+    for window in (1.0, 4.0):
+        features = LogPSD(freqs=np.arange(2, 11), window=window, noise=noise)
+        drawn = features.add_noise(spectra, np.random.default_rng(0))
+        expected = 10 / np.log(10) / np.sqrt(noise.n_averages(window))
+        assert drawn.std() == pytest.approx(expected, rel=0.03)
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
