@@ -16,6 +16,10 @@ from ._reading import forget_inputs, read_features
 from ._refine import refine_parameters
 from ._setup import make_method, make_model
 
+# Tells the random numbers of checks from those of the training, whose seed may be the
+# same number.
+_CHECKS = 1
+
 
 class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
     """Infer the parameters of a forward model from recordings.
@@ -250,8 +254,7 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         return Posterior(draws, self.prior_.names, self.prior_.units, self.prior_)
 
     def _draw(self, x, n_draws):
-        # The same noise for every observation and call: a prediction depends neither
-        # on the other rows nor on how often one asks.
+        # The same noise for all: a prediction does not depend on the other rows.
         unit = self.method_.sample(x, n_draws, random_state=self.seed_)
         return self.prior_.from_unit(unit)
 
@@ -322,8 +325,8 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         n_draws : int
             Number of posterior draws for each.
         random_state : None | int
-            Source of randomness; by default other simulations than those of the
-            training.
+            Source of randomness. Whatever it is, the simulations are others than those
+            of the training.
 
         Returns
         -------
@@ -331,7 +334,10 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
             Coverage of intervals and ranks of the true values, per parameter.
         """
         theta, x = self.simulate_features(n_simulations, random_state=random_state)
-        draws = self._draw(x, n_draws)
+        # Shared noise would make the simulations' ranks move together.
+        seed = self._check_seed(random_state)
+        unit = self.method_.sample(x, n_draws, random_state=seed, shared_noise=False)
+        draws = self.prior_.from_unit(unit)
         return Calibration.from_draws(draws, theta, names=self.prior_.names)
 
     def simulate_features(self, n_simulations, *, random_state=None):
@@ -342,7 +348,8 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         n_simulations : int
             Number of simulations.
         random_state : None | int
-            Source of randomness; by default one that the training has not used.
+            Source of randomness. Whatever it is, the simulations are others than those
+            of the training.
 
         Returns
         -------
@@ -353,12 +360,17 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._needs_model("Simulating")
-        seed = self.seed_ + 1 if random_state is None else draw_seed(random_state)
+        seed = self._check_seed(random_state)
         bank = self.observation_.simulate_bank(
             n_simulations, seed, n_jobs=self.n_jobs, verbose=self.verbose
         )
         x = self.observation_.observe(bank.x[bank.valid], np.random.default_rng(seed))
         return bank.theta[bank.valid], x
+
+    def _check_seed(self, random_state):
+        """Seed of simulations for checks, from a stream that training does not use."""
+        seed = self.seed_ if random_state is None else draw_seed(random_state)
+        return draw_seed(np.random.default_rng([_CHECKS, seed]))
 
     def save(self, fname, overwrite=False):
         """Save the fitted inverter to one file, without pickle.

@@ -87,7 +87,7 @@ class RejectionABC(InferenceMethod):
             nearest = np.argsort(distance, kind="stable")[:n_accepted]
             yield self.theta_[nearest]
 
-    def sample(self, x, n_draws, *, random_state=None):
+    def sample(self, x, n_draws, *, random_state=None, shared_noise=True):
         """Draw accepted parameters with replacement.
 
         Parameters
@@ -97,7 +97,11 @@ class RejectionABC(InferenceMethod):
         n_draws : int
             Number of draws per observation.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
-            Source of randomness. All observations share the same noise.
+            Source of randomness.
+        shared_noise : bool
+            Whether all observations share the same noise, so that the draws of one do
+            not depend on which others are given. Statistics over many observations,
+            such as coverage, need independent noise.
 
         Returns
         -------
@@ -105,8 +109,12 @@ class RejectionABC(InferenceMethod):
             Parameters in the unit cube.
         """
         n_draws = check_count("n_draws", n_draws)
-        uniform = check_rng(random_state).random(n_draws)
-        draws = [a[(uniform * len(a)).astype(int)] for a in self._accept(x)]
+        rng = check_rng(random_state)
+        common = rng.random(n_draws)
+        draws = []
+        for accepted in self._accept(x):
+            uniform = common if shared_noise else rng.random(n_draws)
+            draws.append(accepted[(uniform * len(accepted)).astype(int)])
         return np.reshape(draws, (-1, n_draws, self.n_params_))
 
     def log_prob(self, theta, x):

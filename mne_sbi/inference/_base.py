@@ -59,7 +59,7 @@ class InferenceMethod(BaseEstimator, ABC):
         """
 
     @abstractmethod
-    def sample(self, x, n_draws, *, random_state=None):
+    def sample(self, x, n_draws, *, random_state=None, shared_noise=True):
         """Draw from the posterior of each observation.
 
         Parameters
@@ -69,8 +69,11 @@ class InferenceMethod(BaseEstimator, ABC):
         n_draws : int
             Number of draws per observation.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
-            Source of randomness. All observations share the same noise, so that the
-            draws of one do not depend on which others are given.
+            Source of randomness.
+        shared_noise : bool
+            Whether all observations share the same noise, so that the draws of one do
+            not depend on which others are given. Statistics over many observations,
+            such as coverage, need independent noise.
 
         Returns
         -------

@@ -151,7 +151,7 @@ class NPE(NetworkMethod):
         y = self._targets(theta)
         return self._log_ratio(self._stages(), z, y).astype(np.float64)
 
-    def sample(self, x, n_draws, *, random_state=None):
+    def sample(self, x, n_draws, *, random_state=None, shared_noise=True):
         """Draw from the posterior of each observation.
 
         Parameters
@@ -161,7 +161,11 @@ class NPE(NetworkMethod):
         n_draws : int
             Number of draws per observation.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
-            Source of randomness. All observations share the same noise.
+            Source of randomness.
+        shared_noise : bool
+            Whether all observations share the same noise, so that the draws of one do
+            not depend on which others are given. Statistics over many observations,
+            such as coverage, need independent noise.
 
         Returns
         -------
@@ -175,15 +179,19 @@ class NPE(NetworkMethod):
         stages, head = self._stages(), self._head_class
         conditions = in_blocks(stages["condition"], z)
         n_noise = self.n_params_ + head.N_EXTRA_NOISE
-        uniform = check_rng(random_state).random((n_draws, n_noise))
-        noise = head.shape_noise(uniform).astype(np.float32)
+        rng = check_rng(random_state)
+
+        def draw_noise(n):
+            return head.shape_noise(rng.random((n, n_noise))).astype(np.float32)
+
+        common = draw_noise(n_draws) if shared_noise else None
         draws = np.empty((len(z) * n_draws, self.n_params_))
         for start in range(0, len(draws), _DRAW_BLOCK):
             # Gathered block by block: all conditions at once would fill the memory.
             pairs = np.arange(start, min(start + _DRAW_BLOCK, len(draws)))
             y = in_blocks(
                 stages["inverse"],
-                noise[pairs % n_draws],
+                common[pairs % n_draws] if shared_noise else draw_noise(len(pairs)),
                 conditions[pairs // n_draws],
                 block=_DRAW_BLOCK,
             )

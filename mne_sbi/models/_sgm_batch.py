@@ -5,11 +5,11 @@ draws are found by their distance from instability; they take the fine table, an
 frequencies that touch the resonance itself are computed exactly.
 """
 
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
+from .._threads import one_blas_thread
 from ._sgm_equations import (
     delayed_weights,
     local_response,
@@ -141,7 +141,7 @@ def _exact_pairs(connectome, params, omega):
     nodes = np.arange(connectome.n_nodes)
     power = np.empty((len(omega), connectome.n_nodes))
     # For matrices this small the threads of BLAS cost more than they bring.
-    with _blas_threads().limit(limits=1):
+    with one_blas_thread():
         for start in range(0, len(omega), _PAIRS):
             s = slice(start, start + _PAIRS)
             matrix = delayed_weights(weights, lengths, kappa[s], np)
@@ -150,12 +150,6 @@ def _exact_pairs(connectome, params, omega):
             inverse = _invert(matrix)
             power[s] = (local[s, np.newaxis] * row_norms(inverse, np)) ** 2
     return power
-
-
-@lru_cache(maxsize=1)
-def _blas_threads():
-    """Return the control of BLAS threads; looking for the libraries takes 4 ms."""
-    return ThreadpoolController()
 
 
 def _invert(matrix):

@@ -8,6 +8,7 @@ that add eigenvectors (2020) jump from one speed to the next and have no other.
 
 import numpy as np
 
+from .._threads import one_blas_thread
 from ._sgm_equations import (
     _FLOOR,
     PHASED,
@@ -45,7 +46,6 @@ def simulate_shared(connectome, freqs, variant, params, n_jobs=None):
         Power spectra.
     """
     from joblib import Parallel, delayed
-    from threadpoolctl import threadpool_limits
 
     omega = 2 * np.pi * np.asarray(freqs)
     weights = normalized_weights(connectome.weights)
@@ -66,7 +66,7 @@ def simulate_shared(connectome, freqs, variant, params, n_jobs=None):
             power[rows, :, f] = local[:, np.newaxis] * response
 
     jobs = [delayed(fill)(i, f) for i in range(len(speeds)) for f in range(len(omega))]
-    with threadpool_limits(1):
+    with one_blas_thread():
         Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(jobs)
     return power
 

@@ -3,8 +3,8 @@
 from functools import lru_cache
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from .._threads import one_blas_thread
 from ._sgm_equations import PHASED, delayed_weights, gamma_response, normalized_weights
 
 # Where the delayed network can ring: the loop gain 1 / (1 + ix (1 + ix)**2) of
@@ -134,7 +134,7 @@ class NetworkStability:
         # Without any loop in the graph, no coupling makes it unstable.
         self.alpha = np.linspace(0, 1 / max(largest, 0.1), _N_ALPHA)
         matrices = delayed_weights(weights, connectome.lengths, self.kappa, np)
-        with threadpool_limits(1):
+        with one_blas_thread():
             self.eigenvalues = np.linalg.eigvals(matrices)
         self.margin = np.empty((n_reach, _N_ALPHA))
         stable = np.empty((n_reach, _N_ALPHA), dtype=bool)

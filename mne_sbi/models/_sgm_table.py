@@ -23,6 +23,7 @@ import numpy as np
 
 from .._cache import get_cache_dir
 from .._checks import write_atomically
+from .._threads import one_blas_thread
 from ._sgm_equations import _FLOOR, delayed_weights, normalized_weights
 from ._sgm_stability import loop_gain
 
@@ -358,11 +359,10 @@ def _prepare(connectome, freqs, ranges, projected, n_jobs, verbose):
     """Make the table, frequency by frequency, with a progress bar."""
     from joblib import Parallel, delayed
     from mne.utils import ProgressBar, logger, use_log_level
-    from threadpoolctl import threadpool_limits
 
     omega = 2 * np.pi * np.asarray(freqs)
     job = partial(build_coefficients, connectome, ranges=ranges, projected=projected)
-    with use_log_level(verbose), threadpool_limits(1):
+    with use_log_level(verbose), one_blas_thread():
         logger.info(
             f"Preparing the spectral graph model for {connectome!r} (done once, then "
             "kept on disk)"

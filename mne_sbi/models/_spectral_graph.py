@@ -5,6 +5,7 @@ import numpy as np
 from .._checks import check_array, check_option
 from .._connectome import Connectome
 from .._priors import Parameter
+from .._threads import one_blas_thread
 from ._base import ForwardModel
 from ._sgm_batch import simulate_from_table
 from ._sgm_equations import VARIANTS, magnitude, normalized_weights
@@ -257,13 +258,11 @@ class SpectralGraphModel(ForwardModel):
         power : ndarray, shape (n, n_nodes, n_freqs)
             Power.
         """
-        from threadpoolctl import threadpool_limits
-
         params = self.complete_params(params)
         n = len(params["alpha"])
         power = np.empty((n, self.get_connectome().n_nodes, len(self.get_freqs())))
         # For matrices this small the threads of BLAS cost more than they bring.
-        with threadpool_limits(1):
+        with one_blas_thread():
             for i in range(n):
                 row = {name: value[i] for name, value in params.items()}
                 power[i] = self._magnitude(row, np) ** 2
