@@ -1,10 +1,12 @@
 """Make simulations in chunks, each a pure function of model, prior, seed and number."""
 
+import contextlib
 from importlib.metadata import version
 
 import numpy as np
 
 from .._checks import draw_seed
+from .._threads import one_blas_thread
 from ._bank import SimulationBank
 
 # Draws in one chunk. Part of what makes results reproducible: changing it changes them.
@@ -87,7 +89,10 @@ def simulate(
     prepare = getattr(model, "prepare", None)
     if prepare is not None:
         prepare()
-    with use_log_level(verbose):
+    # Chunks in parallel, BLAS in one thread each; or the other way round.
+    parallel = n_jobs not in (None, 1)
+    limit = one_blas_thread() if parallel else contextlib.nullcontext()
+    with use_log_level(verbose), limit:
         pool = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
         made = pool(
             delayed(_simulate_chunk)(
