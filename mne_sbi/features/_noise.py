@@ -44,7 +44,7 @@ class SpectralNoise:
     trained with a few residuals of real fits as its noise learns these by heart, and
     fails on everybody else.
 
-    The defaults were measured on refined fits of the spectral graph model (variant
+    The defaults were measured (``benchmarks/sgm_noise.py``) on refined fits of the spectral graph model (variant
     ``resolvent``) to resting MEG of 12 people (68 regions, 2-45 Hz): median and spread
     of the regression slope, spread of the gain over regions, and standard deviations
     of the standardised residuals' mean over regions and of what is left, whose
@@ -52,11 +52,11 @@ class SpectralNoise:
     """
 
     duration: float | None = 60.0
-    slope: float = 0.28
+    slope: float = 0.29
     slope_sd: float = 0.3
     gain_sd: float = 4.2
     tilt_sd: float = 0.0
-    misfit_common: float = 0.2
+    misfit_common: float = 0.18
     misfit_regional: float = 0.41
     smoothness: float = 2.1
 
