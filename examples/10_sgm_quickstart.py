@@ -21,7 +21,6 @@ import numpy as np
 
 from mne_sbi import SGMInverter
 from mne_sbi.datasets import load_synthetic_connectome
-from mne_sbi.features import LogPSD, SpectralNoise
 from mne_sbi.inference import NPE
 from mne_sbi.models import SpectralGraphModel
 from mne_sbi.viz import plot_predictive
@@ -46,9 +45,9 @@ print(raw.ch_names[:4])
 # Fit
 # ---
 # ``fit(raw)`` does not learn from the recording. It takes from it which regions there
-# are, in which order; then it draws parameters from the prior, simulates spectra, adds
+# are, in which order, and how long it lasts, which decides how large the sampling noise
+# of its spectra is; then it draws parameters from the prior, simulates spectra, adds
 # observation noise, and trains a network to tell the parameters from noisy spectra.
-# The noise has to know how long the recording is.
 #
 # The warning says that a connectome that is made up meets a recording here. For a real
 # recording, use the one that :func:`~mne_sbi.datasets.fetch_connectome` returns. The
@@ -61,7 +60,6 @@ print(raw.ch_names[:4])
 inverter = SGMInverter(
     connectome,
     freqs=freqs,
-    features=LogPSD(noise=SpectralNoise(duration=duration)),
     n_simulations=4000,
     method=NPE(density="mixture", max_iter=12),
     random_state=0,

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ._checks import check_array
-
 # Channels that are never a region's activity.
 _NOT_REGIONS = ("stim", "eog", "ecg", "emg", "resp", "syst", "exci", "ias")
 
@@ -19,23 +17,34 @@ class Recording:
     Parameters
     ----------
     data : list of ndarray, shape (n_nodes, n_times), or ndarray
-        One time series per observation, which may differ in length; or an array of
+        One time series per observation, which may differ in length, and are NaN in all
+        nodes where a segment is left out; or an array of
         shape (n_obs, n_nodes, n_points) or (n_obs, n_features) whose meaning only the
         estimator knows.
     sfreq : float | None
         Sampling rate in Hz; ``None`` for arrays.
     names : tuple of str | None
         Names of the nodes; ``None`` for arrays.
+    band : tuple of float | None
+        Cutoffs in Hz of the filters that the recording went through, highpass and
+        lowpass, where they are known.
     """
 
     data: object
     sfreq: float | None = None
     names: tuple | None = None
+    band: tuple | None = None
 
     @property
     def from_mne(self):
         """Whether this came as time series with names."""
         return self.sfreq is not None
+
+    @property
+    def durations(self):
+        """Length of each time series in s, without the segments left out."""
+        n_times = [int((~np.isnan(series[0])).sum()) for series in self.data]
+        return tuple(n / self.sfreq for n in n_times)
 
     def __len__(self):
         return len(self.data)
@@ -132,11 +141,16 @@ def _from_mne(inst, labels, src):
                 f"the kinds {sorted(set(kinds))}."
             )
         if isinstance(inst, raw_type):
-            # As MNE-Python's own spectra do; epochs were cut with regard to them.
-            data = [inst.get_data(picks=names, reject_by_annotation="omit")]
+            # As MNE-Python's own spectra do: what is left, joined, would have steps.
+            # Epochs were cut with regard to annotations.
+            data = [inst.get_data(picks=names, reject_by_annotation="NaN")]
+            _check_series(data[0], names, _is_kept(inst, names[:1]))
         else:
             data = list(inst.get_data(picks=names))
-        return Recording(data, float(inst.info["sfreq"]), tuple(names))
+            for series in data:
+                _check_series(series, names)
+        band = (inst.info["highpass"] or 0.0, inst.info["lowpass"] or np.inf)
+        return Recording(data, float(inst.info["sfreq"]), tuple(names), band)
     if labels is None:
         raise ValueError(
             "A SourceEstimate needs labels=, the regions to average over: a list of "
@@ -144,6 +158,38 @@ def _from_mne(inst, labels, src):
             "mne.read_labels_from_annot(subject, 'aparc')."
         )
     return _from_source_estimate(inst, labels, src)
+
+
+def _is_kept(raw, picks):
+    """Return which samples are not annotated as bad, bool of shape (n_times,)."""
+    _, times = raw.get_data(
+        picks=picks, reject_by_annotation="omit", return_times=True, verbose="error"
+    )
+    kept = np.zeros(raw.n_times, dtype=bool)
+    kept[raw.time_as_index(times, use_rounding=True)] = True
+    return kept
+
+
+def _check_series(series, names, kept=None):
+    """Refuse channels that are flat or not finite, and name them."""
+    if kept is not None and not kept.all():
+        if not kept.any():
+            raise ValueError(
+                "All of the recording is annotated as bad. See raw.annotations."
+            )
+        series = series[:, kept]
+    problems = {
+        "hold NaN or infinite values": ~np.isfinite(series).all(axis=1),
+        "are flat": (series == series[:, :1]).all(axis=1),
+    }
+    for problem, where in problems.items():
+        found = [name for name, is_bad in zip(names, where, strict=True) if is_bad]
+        if found:
+            raise ValueError(
+                f"{len(found)} of {len(names)} regions {problem}: {', '.join(found)}. "
+                "Leave them out (raw.info['bads'], .pick), or annotate the segments "
+                "in which it happens as bad."
+            )
 
 
 def _from_source_estimate(stc, labels, src):
@@ -155,9 +201,9 @@ def _from_source_estimate(stc, labels, src):
         )
     else:
         series = np.array([_mean_over_label(stc, label) for label in labels])
-    return Recording(
-        [np.asarray(series)], float(stc.sfreq), tuple(label.name for label in labels)
-    )
+    series, names = np.asarray(series), tuple(label.name for label in labels)
+    _check_series(series, names)
+    return Recording([series], float(stc.sfreq), names)
 
 
 def _mean_over_label(stc, label):
@@ -188,6 +234,9 @@ def _join(recordings):
                 "Use .pick(names)."
             )
     data = [series for recording in recordings for series in recording.data]
-    for series in data:
-        check_array("The recording", series)
-    return Recording(data, first.sfreq, first.names)
+    bands = [recording.band for recording in recordings if recording.band is not None]
+    band = None
+    if bands:
+        highpasses, lowpasses = zip(*bands, strict=True)
+        band = (max(highpasses), min(lowpasses))
+    return dataclasses.replace(first, data=data, band=band)

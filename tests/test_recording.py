@@ -34,7 +34,7 @@ def labels():
 
 @pytest.fixture
 def stc():
-    data = np.arange(5.0)[:, np.newaxis] * np.ones(20)
+    data = np.arange(5.0)[:, np.newaxis] + np.arange(20.0)
     return mne.SourceEstimate(data, [[0, 1, 4], [7, 9]], 0, 1 / SFREQ)
 
 
@@ -67,9 +67,55 @@ def test_bads_and_channels_that_are_no_regions_are_left_out():
 def test_segments_annotated_as_bad_are_left_out():
     raw = make_raw()
     raw.set_annotations(mne.Annotations([0.5, 2], [1.0, 0.5], ["BAD_jump", "blink"]))
-    (series,) = as_recording(raw).data
-    kept = np.r_[0:50, 150:300]
-    np.testing.assert_array_equal(series, raw.get_data()[:, kept])
+    # Times of annotations and of a recording that was cut start at different places.
+    for start, kept in ((0, np.r_[0:50, 150:300]), (20, np.r_[0:30, 130:280])):
+        part = raw.copy().crop(start / SFREQ)
+        recording = as_recording(part)
+        (series,) = recording.data
+        np.testing.assert_array_equal(series[:, kept], part.get_data()[:, kept])
+        # Not joined, which would put steps into the series.
+        assert np.isnan(np.delete(series, kept, axis=1)).all()
+        assert recording.durations == (len(kept) / SFREQ,)
+
+
+def test_what_annotations_excuse():
+    """Values that are not finite, or constant, in annotated segments."""
+    data = make_raw().get_data()
+    data[1, 60:80] = np.nan
+    with pytest.raises(ValueError, match="1 of 3 regions hold NaN .* values: b. Leave"):
+        as_recording(mne.io.RawArray(data, make_info(["a", "b", "c"]), verbose="error"))
+    raw = mne.io.RawArray(data, make_info(["a", "b", "c"]), verbose="error")
+    raw.set_annotations(mne.Annotations(0.5, 0.5, "BAD_lost"))
+    assert as_recording(raw).durations == (2.5,)
+    raw.set_annotations(mne.Annotations(0.7, 0.5, "BAD_lost"))
+    with pytest.raises(ValueError, match="values: b. Leave"):
+        as_recording(raw)
+    raw.set_annotations(mne.Annotations(0, 3, "BAD_all"))
+    with pytest.raises(ValueError, match="All of the recording is annotated as bad"):
+        as_recording(raw)
+
+
+def test_flat_channels_are_named():
+    raw = make_raw("abcd")
+    raw.apply_function(lambda x: 0 * x + 7, picks=["b", "d"])
+    with pytest.raises(ValueError, match="2 of 4 regions are flat: b, d. Leave them"):
+        as_recording(raw)
+    # A channel that was switched off but for a segment that is left out.
+    raw = make_raw()
+    raw.apply_function(lambda x: np.where(np.arange(300) < 100, x, 0), picks=["c"])
+    as_recording(raw)
+    raw.set_annotations(mne.Annotations(0, 1, "BAD_start"))
+    with pytest.raises(ValueError, match="1 of 3 regions are flat: c. "):
+        as_recording(raw)
+
+
+def test_band_of_the_filters():
+    raw = make_raw(kinds="eeg")
+    assert as_recording(raw).band == (0, SFREQ / 2)
+    filtered = raw.copy().filter(2, 30, picks="all", verbose="error")
+    assert as_recording(filtered).band == (2, 30)
+    assert as_recording([raw, filtered]).band == (2, 30)
+    assert as_recording(np.zeros((1, 2))).band is None
 
 
 def test_epochs_and_what_cross_validation_makes_of_them():
@@ -135,7 +181,7 @@ def test_source_estimate_with_a_source_space(shared_data):
         (
             lambda: mne.io.RawArray(np.full((1, 9), np.nan), make_info(["a"])),
             ValueError,
-            "The recording must be finite",
+            "1 of 1 regions hold NaN or infinite values: a",
         ),
     ],
 )

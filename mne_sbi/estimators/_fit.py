@@ -6,12 +6,12 @@ import numpy as np
 
 from ._inputs import adapt_model, find_nodes
 from ._observation import ObservationModel
+from ._plausibility import take_duration, warn_if_implausible, warn_if_synthetic
 from ._reading import read_observations, read_pairs
 from ._setup import (
     check_bank,
     check_n_simulations,
     prior_for_pairs,
-    warn_if_synthetic,
 )
 
 
@@ -32,10 +32,11 @@ def fit_to_simulations(inverter, X):
         adapt_model(inverter.model_, recording)
         names = recording.names if recording.from_mne else names
     warn_if_synthetic(inverter.model_, recording)
-    _set_observation(inverter, names)
+    _set_observation(inverter, names, recording)
     if recording is not None:
         # Only looked at to see whether it fits.
-        inverter.observation_.summarize(recording)
+        summaries = inverter.observation_.summarize(recording)
+        warn_if_implausible(inverter, recording, summaries)
     inverter.bank_ = _get_bank(inverter)
     bank, observation = inverter.bank_, inverter.observation_
     rows = np.flatnonzero(bank.valid)
@@ -79,10 +80,12 @@ def fit_to_pairs(inverter, X, y):
         adapt_model(inverter.model_, recording)
         names = recording.names
     warn_if_synthetic(inverter.model_, recording)
-    _set_observation(inverter, names)
+    _set_observation(inverter, names, recording)
     inverter.bank_ = None
     if recording.from_mne or _is_data(inverter, recording.data.shape):
-        x = inverter.observation_.normalize(inverter.observation_.summarize(recording))
+        summaries = inverter.observation_.summarize(recording)
+        warn_if_implausible(inverter, recording, summaries)
+        x = inverter.observation_.normalize(summaries)
     else:
         inverter.features_ = None
         x = recording.data.reshape(len(theta), -1)
@@ -96,7 +99,7 @@ def fit_to_pairs(inverter, X, y):
     )
 
 
-def _set_observation(inverter, names):
+def _set_observation(inverter, names, recording):
     """Put together what is observed of the model."""
     features = inverter._make_features()
     if inverter.model_.output == "spectrum" and hasattr(features, "freqs"):
@@ -109,6 +112,8 @@ def _set_observation(inverter, names):
                 "frequencies to the model."
             )
         features.set_params(freqs=freqs)
+    if inverter.features is None and recording is not None:
+        take_duration(features, recording)
     inverter.features_ = features
     inverter.observation_ = ObservationModel(
         inverter.model_,

@@ -1,9 +1,10 @@
 """From what a user gives to an inverter, to the summaries that its features need."""
 
+import dataclasses
+
 import numpy as np
 
 from .._checks import check_array, check_option
-from .._recording import Recording
 
 _UNITS = ("dB", "power")
 
@@ -91,7 +92,7 @@ def match_nodes(recording, model, node_names):
         )
     order = [found.index(name) for name in node_names]
     data = [series[order] for series in recording.data]
-    return Recording(data, recording.sfreq, tuple(node_names))
+    return dataclasses.replace(recording, data=data, names=tuple(node_names))
 
 
 def adapt_model(model, recording):
@@ -115,7 +116,7 @@ def adapt_model(model, recording):
     if settings.get("sfreq", 0) is None:
         model.set_params(sfreq=recording.sfreq)
     if settings.get("duration", 0) is None:
-        model.set_params(duration=recording.data[0].shape[-1] / recording.sfreq)
+        model.set_params(duration=recording.durations[0])
     return model
 
 

@@ -31,8 +31,11 @@ class SGMInverter(ModelInverter):
         narrows a range, ``{"speed": 10.0}`` fixes a value, ``{"g_ei": "free"}`` frees
         one that is fixed by default.
     features : LogPSD | None
-        By default spectra in dB, standardised region by region, with
-        :class:`~mne_sbi.features.SpectralNoise` of 60 s recordings.
+        By default spectra in dB, standardised region by region, with the
+        :class:`~mne_sbi.features.SpectralNoise` of a recording as long as the one that
+        ``fit`` is given (the shortest of several, without segments annotated as bad),
+        or of 60 s for arrays. Recordings much shorter than the noise's ``duration``
+        raise a warning.
     method : "npe" | "point" | "abc" | InferenceMethod
         ``"npe"`` gives posteriors, ``"point"`` a network's point estimates (three
         hidden layers with batch normalisation, trained on the squared error).

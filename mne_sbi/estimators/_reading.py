@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._checks import check_array
 from .._recording import as_recording
 from ._inputs import match_nodes
-from ._setup import warn_if_synthetic
+from ._plausibility import warn_if_implausible, warn_if_synthetic
 
 # Attributes that only some kinds of X leave.
 _FROM_X = ("n_features_in_", "feature_names_in_", "input_shape_")
@@ -139,4 +139,6 @@ def read_features(inverter, X):
             )
         return data.reshape(len(data), -1)
     recording = match_nodes(recording, inverter.model_, inverter.node_names_)
-    return inverter.observation_.normalize(inverter.observation_.summarize(recording))
+    summaries = inverter.observation_.summarize(recording)
+    warn_if_implausible(inverter, recording, summaries)
+    return inverter.observation_.normalize(summaries)

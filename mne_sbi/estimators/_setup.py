@@ -11,7 +11,6 @@ from .._priors import Prior
 from ..models import ForwardModel, get_model
 from ..simulation import SimulationBank
 from ..simulation._run import describe_settings
-from ._inputs import get_connectome
 
 _METHODS = {"npe": "NPE", "point": "PointRegressor", "abc": "RejectionABC"}
 # Fewer simulations cannot be split for training and validation.
@@ -199,29 +198,4 @@ def _check_bank_parameters(bank, inverter):
             f"The simulations have another range or value of {' and '.join(other)} "
             "than the prior asks for. Make others, or leave prior=None to infer what "
             "they vary."
-        )
-
-
-def warn_if_synthetic(model, recording):
-    """Warn that a synthetic connectome is no basis for results on recordings.
-
-    Parameters
-    ----------
-    model : ForwardModel
-        The model.
-    recording : Recording | None
-        What is inverted. Arrays may be simulated: for them the warning comes only
-        where nobody asked for the synthetic connectome by name.
-    """
-    connectome = get_connectome(model)
-    if connectome is None or not connectome.synthetic or recording is None:
-        return
-    chosen = getattr(model, "connectome", None) is not None
-    if recording.from_mne or not chosen:
-        from mne.utils import warn
-
-        warn(
-            "The synthetic connectome that comes with mne_sbi is in use. It serves "
-            "demonstrations; for recordings, pass a measured one: "
-            "connectome=mne_sbi.datasets.fetch_connectome()."
         )

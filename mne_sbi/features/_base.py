@@ -23,7 +23,7 @@ class FeatureExtractor(BaseEstimator, ABC):
         Parameters
         ----------
         data : array, shape (n_obs, n_nodes, n_times)
-            Time series.
+            Time series; NaN in all nodes where a segment is left out.
         sfreq : float
             Sampling rate in Hz.
 

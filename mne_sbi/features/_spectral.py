@@ -1,5 +1,7 @@
 """Spectral features."""
 
+from functools import partial
+
 import numpy as np
 
 from .._checks import check_array, check_option
@@ -54,7 +56,8 @@ class LogPSD(FeatureExtractor):
         Parameters
         ----------
         data : array, shape (n_obs, n_nodes, n_times)
-            Time series.
+            Time series. Where all nodes are NaN, a segment is left out: no window
+            reaches into it.
         sfreq : float
             Sampling rate in Hz.
 
@@ -71,7 +74,7 @@ class LogPSD(FeatureExtractor):
         """
         from mne.time_frequency import psd_array_welch
 
-        data = check_array("data", data, shape=(None, None, None))
+        data = check_array("data", data, shape=(None, None, None), finite=False)
         band = (self.fmin, self.fmax) if self.freqs is None else self.freqs
         lowest, highest = np.min(band), np.max(band)
         if highest > sfreq / 2:
@@ -87,9 +90,10 @@ class LogPSD(FeatureExtractor):
                 f"window of {self.window:g} s. Give longer recordings or a shorter "
                 "window to LogPSD."
             )
-        psd, bins = psd_array_welch(
-            data,
-            sfreq,
+        data, has_gaps = _leave_out_short(data, n_window, self.window)
+        estimate = partial(
+            psd_array_welch,
+            sfreq=sfreq,
             # A bin more on both sides, to interpolate; never the one of the mean.
             fmin=max(lowest - 1.5 / self.window, 1e-9),
             fmax=min(highest + 1.5 / self.window, sfreq / 2),
@@ -98,6 +102,12 @@ class LogPSD(FeatureExtractor):
             window="hann",
             verbose="error",
         )
+        if has_gaps:
+            # In one call, the gaps would have to be those of all observations.
+            pairs = [estimate(series) for series in data]
+            psd, bins = np.array([pair[0] for pair in pairs]), pairs[0][1]
+        else:
+            psd, bins = estimate(data)
         if self.freqs is None:
             inside = (bins >= self.fmin) & (bins <= self.fmax)
             psd, bins = psd[..., inside], bins[inside]
@@ -249,6 +259,37 @@ class LogPSD(FeatureExtractor):
             )
         names = [f"{node}@{f:.4g}Hz" for node in node_names for f in self.freqs]
         return np.array(names, dtype=object)
+
+
+def _leave_out_short(data, n_window, window):
+    """Put NaN where time series between gaps are shorter than a window.
+
+    A spectrum of them would have another resolution than the others.
+
+    Returns
+    -------
+    data : ndarray, shape (n_obs, n_nodes, n_times)
+        The input, or a changed copy.
+    has_gaps : bool
+        Whether there are gaps.
+    """
+    is_gap = np.isnan(data).all(axis=1)
+    if not is_gap.any():
+        return check_array("data", data), False
+    check_array("data", np.where(is_gap[:, np.newaxis], 0, data))
+    data = data.copy()
+    for series, gap in zip(data, is_gap, strict=True):
+        edges = np.flatnonzero(np.diff(np.r_[True, gap, True].astype(int)))
+        lengths = edges[1::2] - edges[::2]
+        if lengths.max(initial=0) < n_window:
+            raise ValueError(
+                "Between the segments that are left out, no piece of the time series "
+                f"is as long as the window of {window:g} s. Annotate less as bad, or "
+                "give a shorter window to LogPSD."
+            )
+        for start, stop in edges.reshape(-1, 2)[lengths < n_window]:
+            series[:, start:stop] = np.nan
+    return data, True
 
 
 def _interpolation(source, target):

@@ -135,7 +135,7 @@ def test_recordings(make_inverter, make_raw):
         make_inverter().fit(make_raw(duration=1.0))
     raw = make_raw()
     flat = raw.copy().apply_function(lambda x: 0 * x, picks=["lh.insula"])
-    with pytest.raises(ValueError, match="Flat channels give zeros"):
+    with pytest.raises(ValueError, match="1 of 5 regions are flat: lh.insula. Leave"):
         make_inverter().fit(flat)
     with pytest.raises(TypeError, match="Read a file first"):
         make_inverter().fit("raw.fif")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mne_sbi import ModelInverter
-from mne_sbi.features import LogPSD
+from mne_sbi.features import LogPSD, SpectralNoise
 from mne_sbi.models import SpectralGraphModel
 
 NAMES = ("lh.cuneus", "rh.cuneus", "lh.insula", "rh.insula", "lh.precentral")
@@ -79,9 +79,11 @@ def test_bad_regions_are_left_out(make_inverter, fitted, raw):
         inverter.predict(raw)
 
 
-def test_epochs(fitted, make_raw):
+def test_epochs(make_inverter, make_raw):
     raw = make_raw(duration=20.0)
     epochs = mne.make_fixed_length_epochs(raw, 5.0, preload=True, verbose="error")
+    fitted = make_inverter().fit(epochs)
+    assert fitted.features_.noise.duration == 5
     together = fitted.predict(epochs)
     assert together.shape == (4, 5)
     np.testing.assert_array_equal(fitted.predict(epochs[2]), together[2:3])
@@ -121,6 +123,61 @@ def test_pairs_of_recordings_and_parameters(make_inverter, make_raw):
         make_inverter().fit(raws, theta[:5])
 
 
+# What is not what the fit assumes is said, once in each call.
+
+
+def found_warnings(record):
+    return [str(warning.message) for warning in record]
+
+
+def test_default_noise_has_the_length_of_the_recording(
+    make_inverter, make_raw, spectra
+):
+    raws = [make_raw(duration=duration) for duration in (30.0, 25.0, 40.0)]
+    raws[0].set_annotations(mne.Annotations([10], [12.0], "BAD_noise"))
+    inverter = make_inverter().fit(raws)
+    assert inverter.features_.noise.duration == 18
+    assert make_inverter().fit(raws[1:]).features_.noise.duration == 25
+    assert make_inverter().fit(spectra).features_.noise.duration == 60
+    # The window may be set, and a little less is near enough.
+    inverter.predict(make_raw(duration=15.0))
+    with pytest.warns(RuntimeWarning) as record:
+        inverter.predict([make_raw(duration=d) for d in (14.0, 12.0)])
+    (message,) = found_warnings(record)
+    assert message.startswith("A recording has 12 s of usable data, but")
+    assert "that of 18 s" in message and "SpectralNoise(duration=12)" in message
+
+
+def test_recordings_shorter_than_the_noise_s_warn(make_inverter, raw):
+    features = LogPSD(noise=SpectralNoise(duration=60.0))
+    with pytest.warns(RuntimeWarning, match="20 s of usable .* of 60 s") as record:
+        inverter = make_inverter(features=features).fit(raw)
+    assert inverter.features_.noise.duration == 60 and len(record) == 1
+    # The warning leads to the user's line.
+    assert record[0].filename == __file__
+    make_inverter(features=LogPSD(noise=SpectralNoise(duration=None))).fit(raw)
+    make_inverter(features=LogPSD(noise=SpectralNoise(duration=10.0))).fit(raw)
+
+
+@pytest.mark.parametrize(
+    "highpass, lowpass, warns",
+    [(None, 39.0, True), (None, 40.0, False), (6.0, None, True), (4.0, None, False)],
+)
+def test_filters_within_the_model_s_frequencies_warn(
+    make_inverter, raw, highpass, lowpass, warns
+):
+    # MNE-Python does not note filters of miscellaneous channels.
+    filtered = raw.copy().set_channel_types(
+        dict.fromkeys(NAMES, "eeg"), on_unit_change="ignore"
+    )
+    filtered.filter(highpass, lowpass, verbose="error")
+    if not warns:
+        make_inverter().fit(filtered)
+        return
+    with pytest.warns(RuntimeWarning, match="compared from 4 to 40 Hz.*freqs="):
+        make_inverter().fit(filtered)
+
+
 # The packaged connectome is never used silently on a recording.
 
 
@@ -130,12 +187,13 @@ def synthetic(connectome):
 
 
 def test_synthetic_connectome_warns(make_inverter, synthetic, raw):
-    with pytest.warns(RuntimeWarning, match="fetch_connectome"):
+    with pytest.warns(RuntimeWarning, match="fetch_connectome") as record:
         make_inverter(connectome=synthetic).fit(raw)
+    assert record[0].filename == __file__
 
 
 def test_synthetic_connectome_warns_in_predict(make_inverter, synthetic, raw, spectra):
-    inverter = make_inverter(connectome=synthetic).fit(spectra)
+    inverter = make_inverter(connectome=synthetic, features=LogPSD()).fit(spectra)
     with pytest.warns(RuntimeWarning, match="fetch_connectome"):
         inverter.predict(raw)
 

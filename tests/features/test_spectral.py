@@ -125,6 +125,48 @@ def test_sampling_noise_follows_the_window_of_the_spectra():
         assert drawn.std() == pytest.approx(expected, rel=0.03)
 
 
+@pytest.fixture
+def annotated(series):
+    """A recording with bad segments, one of them after a short good piece."""
+    import mne
+
+    # The level is another one after the first, as after the jump of a sensor.
+    data = series[0] + 20 * (np.arange(24_000) > 22 * SFREQ)
+    info = mne.create_info(["a", "b", "c"], SFREQ, "misc")
+    raw = mne.io.RawArray(data, info, verbose="error")
+    raw.set_annotations(mne.Annotations([20, 70, 74.5], [5.0, 3.0, 8.0], "BAD_jump"))
+    return raw
+
+
+def test_gaps_are_handled_as_mne_does(annotated):
+    gaps = annotated.get_data(reject_by_annotation="NaN", verbose="error")
+    settings = {"n_fft": 400, "n_overlap": 200, "window": "hann", "verbose": "error"}
+    # Pieces shorter than the window, which MNE-Python analyses with a shorter one, are
+    # left out.
+    merged = annotated.copy()
+    merged.annotations.append(72.9, 1.7, "BAD_short")
+    expected = merged.compute_psd("welch", fmin=2, fmax=45, picks="all", **settings)
+    expected = 10 * np.log10(expected.get_data(picks="all"))
+    found = LogPSD().extract(gaps[np.newaxis], SFREQ)[0]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    # Observations whose gaps differ.
+    full = annotated.get_data()
+    both = LogPSD().extract(np.array([full, gaps]), SFREQ)
+    np.testing.assert_array_equal(both[1], found)
+    np.testing.assert_array_equal(both[0], LogPSD().extract(full[np.newaxis], SFREQ)[0])
+    # The joined pieces have more power at low frequencies, because of the step.
+    joined = annotated.get_data(reject_by_annotation="omit", verbose="error")
+    joined = LogPSD().extract(joined[np.newaxis], SFREQ)[0]
+    assert (joined[0, 0] - found[0, 0]) > 3
+
+
+def test_gaps_that_leave_nothing(series):
+    gaps = series[..., :4000].copy()
+    gaps[..., 100::200] = np.nan
+    with pytest.raises(ValueError, match="no piece .* as long as the window of 2 s"):
+        LogPSD().extract(gaps, SFREQ)
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
@@ -147,7 +189,11 @@ def test_sampling_noise_follows_the_window_of_the_spectra():
             "2 spectra have the same power at all frequencies .* Drop these regions",
         ),
         (lambda x: LogPSD().extract(x[0], SFREQ), r"shape \(any, any, any\)"),
-        (lambda x: LogPSD().extract(x * np.nan, SFREQ), "Remove or replace"),
+        (lambda x: LogPSD().extract(x * np.nan, SFREQ), "Annotate less as bad"),
+        (
+            lambda x: LogPSD().extract(np.where(x == x[0, 1, 9], np.nan, x), SFREQ),
+            r"1 of its .* at index \(0, 1, 9\). Remove or replace",
+        ),
     ],
 )
 def test_errors(series, call, message):

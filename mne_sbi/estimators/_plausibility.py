@@ -1,0 +1,136 @@
+"""Whether what was given is what the fit assumes; where not, a warning says so."""
+
+import dataclasses
+
+import numpy as np
+
+from ._inputs import get_connectome
+
+# A recording may be this much shorter than assumed before the difference matters.
+_LEAST_SHARE = 0.8
+# Spectra of recordings span less than this in dB, and more than that over regions ...
+_MOST_DB, _LEAST_DB = 80, 0.1
+# ... and decibels do not stand this far above their median.
+_MOST_PEAKED = 10
+
+
+def take_duration(features, recording):
+    """Give the observation noise the length of the recording.
+
+    Parameters
+    ----------
+    features : FeatureExtractor
+        The default features, which are changed.
+    recording : Recording
+        The recording.
+    """
+    noise = getattr(features, "noise", None)
+    if recording.from_mne and getattr(noise, "duration", None) is not None:
+        shortest = min(recording.durations)
+        features.set_params(noise=dataclasses.replace(noise, duration=shortest))
+
+
+def warn_if_implausible(inverter, recording, summaries):
+    """Warn of what was read without an error, but is not what it was taken for.
+
+    Parameters
+    ----------
+    inverter : ModelInverter
+        An inverter with model and features.
+    recording : Recording
+        What was given.
+    summaries : ndarray, shape (n_obs, n_nodes, n_points)
+        The summaries of it.
+    """
+    if recording.from_mne:
+        _warn_if_short(inverter, recording)
+        _warn_if_filtered(inverter, recording)
+    elif inverter.model_.output == "spectrum" and inverter.unit == "dB":
+        _warn_if_power(summaries)
+
+
+def _warn_if_short(inverter, recording):
+    """Warn of sampling noise that is larger than assumed."""
+    noise = getattr(inverter.features_, "noise", None)
+    assumed = getattr(noise, "duration", None)
+    # Simulated time series bring their own sampling noise.
+    if assumed is None or inverter.model_.output != "spectrum":
+        return
+    shortest = min(recording.durations)
+    if shortest < _LEAST_SHARE * assumed:
+        warn_user(
+            f"A recording has {shortest:.4g} s of usable data, but the observation "
+            f"noise is that of {assumed:.4g} s: intervals will be too narrow. Fit "
+            f"with features=LogPSD(noise=SpectralNoise(duration={shortest:.4g}))."
+        )
+
+
+def _warn_if_filtered(inverter, recording):
+    """Warn of filters that left nothing of some of the frequencies."""
+    features = inverter.features_
+    freqs = getattr(features, "freqs", None)
+    if freqs is None:
+        freqs = [getattr(features, name, None) for name in ("fmin", "fmax")]
+    if recording.band is None or None in list(freqs):
+        return
+    lowest, highest = np.min(freqs), np.max(freqs)
+    highpass, lowpass = recording.band
+    if lowpass < highest * (1 - 1e-6) or highpass > lowest * (1 + 1e-6):
+        warn_user(
+            f"The recording is filtered to {highpass:g} to {lowpass:g} Hz, but its "
+            f"spectrum is compared from {lowest:g} to {highest:g} Hz. Give the model "
+            "frequencies inside of the filter's band (freqs=, or fmin and fmax of "
+            "LogPSD), or filter less."
+        )
+
+
+def _warn_if_power(spectra):
+    """Warn of power that is taken for decibels."""
+    if not (spectra > 0).all():
+        return
+    span = np.ptp(spectra, axis=2).max()
+    peaks = (spectra.max(axis=2) / np.median(spectra, axis=2)).ravel()
+    # Spectra that vary by a factor, but hardly by a decibel, are power in small units.
+    is_tiny = span < _LEAST_DB and spectra.max() > 2 * spectra.min()
+    if span > _MOST_DB or is_tiny or np.median(peaks) > _MOST_PEAKED:
+        warn_user(
+            f"The spectra are positive and span up to {span:.3g}, which decibels of a "
+            "recording do not: they look like power. Set unit='power', or give "
+            "10 * log10(power)."
+        )
+
+
+def warn_if_synthetic(model, recording):
+    """Warn that a synthetic connectome is no basis for results on recordings.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    recording : Recording | None
+        What is inverted. Arrays may be simulated: for them the warning comes only
+        where nobody asked for the synthetic connectome by name.
+    """
+    connectome = get_connectome(model)
+    if connectome is None or not connectome.synthetic or recording is None:
+        return
+    chosen = getattr(model, "connectome", None) is not None
+    if recording.from_mne or not chosen:
+        warn_user(
+            "The synthetic connectome that comes with mne_sbi is in use. It serves "
+            "demonstrations; for recordings, pass a measured one: "
+            "connectome=mne_sbi.datasets.fetch_connectome()."
+        )
+
+
+def warn_user(message):
+    """Warn, with the line of the user's that led here.
+
+    Parameters
+    ----------
+    message : str
+        What the user should know.
+    """
+    from mne.utils import warn
+
+    warn(message, ignore_namespaces=("mne", "mne_sbi"))
