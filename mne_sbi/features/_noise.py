@@ -44,11 +44,12 @@ class SpectralNoise:
     trained with a few residuals of real fits as its noise learns these by heart, and
     fails on everybody else.
 
-    The defaults were measured (``benchmarks/sgm_noise.py``) on refined fits of the spectral graph model (variant
-    ``resolvent``) to resting MEG of 12 people (68 regions, 2-45 Hz): median and spread
-    of the regression slope, spread of the gain over regions, and standard deviations
-    of the standardised residuals' mean over regions and of what is left, whose
-    correlation at 1.1 and 2.2 Hz is 0.80 and 0.45. A tilt is part of these residuals.
+    The defaults were measured by ``benchmarks/sgm_noise.py`` on refined fits of the
+    spectral graph model (variant ``resolvent``) to resting MEG of 12 people (68
+    regions, 2-45 Hz): median and spread of the regression slope, spread of the gain
+    over regions, and standard deviations of the standardised residuals' mean over
+    regions and of what is left, whose correlation at 1.1 and 2.2 Hz is 0.81 and 0.45.
+    A tilt is part of these residuals.
     """
 
     duration: float | None = 60.0
