@@ -117,6 +117,14 @@ def _as_mne_list(X):
             "An Evoked is an average, whose spectrum is not that of ongoing activity. "
             "Give the Epochs or the Raw."
         )
+    spectrum_types = mne.time_frequency.Spectrum, mne.time_frequency.EpochsSpectrum
+    first = X[0] if isinstance(X, (list, tuple)) and X else X
+    if isinstance(first, spectrum_types):
+        raise TypeError(
+            f"A {type(first).__name__} goes in as an array of power: "
+            "spectrum.get_data(picks='all') in the shape (n_obs, n_nodes, n_freqs), "
+            "with unit='power' and freqs=spectrum.freqs of the inverter."
+        )
     name = type(X).__name__
     if name.endswith("SourceEstimate"):
         raise TypeError(

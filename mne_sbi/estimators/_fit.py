@@ -10,6 +10,7 @@ from ._plausibility import take_duration, warn_if_implausible, warn_if_synthetic
 from ._reading import read_observations, read_pairs
 from ._setup import (
     check_bank,
+    check_engine_covers,
     check_n_simulations,
     prior_for_pairs,
 )
@@ -69,6 +70,12 @@ def fit_to_pairs(inverter, X, y):
     y : array_like | DataFrame, shape (n_obs,) | (n_obs, n_params)
         Parameters; the columns of a data frame bring their names.
     """
+    if inverter.simulations is not None:
+        raise ValueError(
+            "fit(X, y) learns from the pairs that it is given, and simulations= has "
+            "others. Leave y out to learn from the simulations, or set "
+            "simulations=None."
+        )
     recording, theta = read_pairs(inverter, X, y)
     inverter.y_ndim_ = theta.ndim
     theta = theta.reshape(len(theta), -1)
@@ -131,6 +138,7 @@ def _get_bank(inverter):
     bank = inverter.simulations
     if bank is None:
         check_n_simulations(inverter.n_simulations)
+        check_engine_covers(inverter.model_, inverter.prior_, inverter.fixed_)
         return inverter.observation_.simulate_bank(
             inverter.n_simulations,
             inverter.seed_,

@@ -5,8 +5,11 @@ import dataclasses
 import numpy as np
 
 from .._checks import check_array, check_option
+from .._region_names import normalize_region_name
 
 _UNITS = ("dB", "power")
+# So many times the model's frequencies are rather samples of time series.
+_MANY = 5
 
 
 def get_connectome(model):
@@ -45,7 +48,7 @@ def find_nodes(model, names):
     if names is None:
         return None
     if connectome is not None:
-        return connectome.index_of(names)
+        return _find_regions(connectome, names)
     own = model.node_names
     if own is None:
         return None
@@ -55,6 +58,21 @@ def find_nodes(model, names):
             f"The model has no nodes {missing}. Its nodes are {list(own)}."
         )
     return np.array([own.index(name) for name in names])
+
+
+def _find_regions(connectome, names):
+    """Find regions by name; where none fits, say that sensors are no regions."""
+    try:
+        return connectome.index_of(names)
+    except ValueError as exc:
+        known = {normalize_region_name(name) for name in connectome.names}
+        if known.intersection(map(normalize_region_name, names)):
+            raise
+        raise ValueError(
+            f"{exc} None of the names is a region's. Channels of sensors need source "
+            "imaging first: mne.extract_label_time_course() gives time series of "
+            "regions."
+        ) from exc
 
 
 def match_nodes(recording, model, node_names):
@@ -189,10 +207,13 @@ def _shape_spectra(data, n_nodes, freqs):
             f"X must have shape {wanted}: {n_nodes} nodes and {grid}. Got {data.shape}."
         )
     if data.shape[2] != n_freqs:
+        hint = ""
+        if data.shape[2] > _MANY * n_freqs:
+            hint = " Time series go in as mne.io.RawArray with the regions' names."
         raise ValueError(
             f"X has {data.shape[2]} frequencies, but the model has {grid}. Give the "
             f"model the frequencies of the data: freqs=array of {data.shape[2]} values "
-            "in Hz."
+            f"in Hz.{hint}"
         )
     if data.shape[1] != n_nodes:
         raise ValueError(

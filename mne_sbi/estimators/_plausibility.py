@@ -46,7 +46,7 @@ def warn_if_implausible(inverter, recording, summaries):
         _warn_if_short(inverter, recording)
         _warn_if_filtered(inverter, recording)
     elif inverter.model_.output == "spectrum" and inverter.unit == "dB":
-        _warn_if_power(summaries)
+        warn_if_power(summaries)
 
 
 def _warn_if_short(inverter, recording):
@@ -84,8 +84,14 @@ def _warn_if_filtered(inverter, recording):
         )
 
 
-def _warn_if_power(spectra):
-    """Warn of power that is taken for decibels."""
+def warn_if_power(spectra):
+    """Warn of power that is taken for decibels.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (n_obs, n_nodes, n_freqs)
+        What was given as spectra in dB.
+    """
     if not (spectra > 0).all():
         return
     span = np.ptp(spectra, axis=2).max()

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 from sklearn.base import clone
 
 from .._checks import check_option
 from .._priors import Prior
-from ..models import ForwardModel, get_model
+from ..models import ForwardModel, SpectralGraphModel, get_model
 from ..simulation import SimulationBank
 from ..simulation._run import describe_settings
 
@@ -145,14 +146,16 @@ def check_bank(bank, inverter):
     TypeError
         If it is no bank.
     ValueError
-        If parameters, settings of the model or nodes are others.
+        If model, parameters, settings of the model, summaries or nodes are others.
     """
     if not isinstance(bank, SimulationBank):
         raise TypeError(
             "simulations must be a SimulationBank, as read_simulation_bank() and the "
             f"attribute bank_ of an inverter give it, got {type(bank).__name__}."
         )
+    _check_bank_model(bank, inverter)
     _check_bank_parameters(bank, inverter)
+    _check_bank_summaries(bank, inverter)
     made_with = bank.provenance.get("settings")
     if made_with is not None:
         asked = describe_settings(inverter.model_)
@@ -174,6 +177,70 @@ def check_bank(bank, inverter):
         f"and the recording of {len(names)} ({', '.join(names[:3])} ...), or "
         "they stand in another order. Simulate for the recorded nodes."
     )
+
+
+def _check_bank_model(bank, inverter):
+    """Check that a bank is of the same model, where it says of which."""
+    # As `simulate` writes it: the model as code. Others may write what they like.
+    found = re.match(r"(\w+)\(", str(bank.provenance.get("model", "")))
+    mine = type(inverter.model_).__name__
+    if found and found[1] != mine:
+        raise ValueError(
+            f"The simulations are of the model {found[1]}, not of {mine}. Give that "
+            "model, or simulate again with simulations=None."
+        )
+
+
+def _check_bank_summaries(bank, inverter):
+    """Check that a bank holds the summaries that the features make of recordings."""
+    made = bank.provenance.get("summaries")
+    if made is None:
+        return
+    asked = inverter.features_.describe_summaries()
+    compared = made.keys() | asked.keys()
+    if inverter.model_.output == "spectrum":
+        # Its frequencies are the model's and compared as such, and there is no window.
+        compared = {"class"}
+    other = sorted(n for n in compared if made.get(n) != asked.get(n))
+    if other:
+        was = ", ".join(f"{n}={made.get(n)}" for n in other)
+        now = ", ".join(f"{n}={asked.get(n)}" for n in other)
+        raise ValueError(
+            f"The simulations were summarised with {was}, and the features have {now}. "
+            "Give the same features, or simulate again with simulations=None."
+        )
+
+
+def check_engine_covers(model, prior, fixed):
+    """Check that the fast engine of the model covers a prior.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    prior : Prior
+        What is to be inferred.
+    fixed : dict of float
+        The values of the other parameters.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    if not isinstance(model, SpectralGraphModel) or model._get_engine() != "table":
+        return
+    asked = {p.name: (p.low, p.high) for p in prior.parameters}
+    asked |= {name: (value, value) for name, value in fixed.items()}
+    for name, (low, high) in model._ranges().items():
+        lowest, highest = asked[name]
+        if lowest < low * (1 - 1e-6) or highest > high * (1 + 1e-6):
+            raise ValueError(
+                f"The fast engine of the model covers {name} from {low:g} to {high:g}, "
+                f"and the prior asks for {lowest:g} to {highest:g}. Give a narrower "
+                "range, or ModelInverter(SpectralGraphModel(..., engine='exact')), "
+                "which is slower."
+            )
 
 
 def _check_bank_parameters(bank, inverter):

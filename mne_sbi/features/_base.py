@@ -50,6 +50,17 @@ class FeatureExtractor(BaseEstimator, ABC):
             The summaries.
         """
 
+    def describe_summaries(self):
+        """Describe what decides the summaries, by which banks are told apart.
+
+        Returns
+        -------
+        settings : dict of (str | float | list | None)
+            The class, and in children the settings without which summaries of the same
+            data would be others.
+        """
+        return {"class": type(self).__name__}
+
     @abstractmethod
     def add_noise(self, summaries, rng, *, sampled=False):
         """Add observation noise to the summaries of simulations.

@@ -147,6 +147,20 @@ class LogPSD(FeatureExtractor):
             return decibels
         return decibels @ _interpolation(freqs, np.asarray(self.freqs, dtype=float))
 
+    def describe_summaries(self):
+        """Describe what decides the summaries, by which banks are told apart.
+
+        Returns
+        -------
+        settings : dict of (str | float | list | None)
+            The frequencies, or the band where there are none, and the window; neither
+            scaling nor noise, which are no part of the summaries.
+        """
+        settings = super().describe_summaries() | {"window": float(self.window)}
+        if self.freqs is not None:
+            return settings | {"freqs": np.asarray(self.freqs, dtype=float).tolist()}
+        return settings | {"fmin": float(self.fmin), "fmax": float(self.fmax)}
+
     def get_freqs(self, sfreq=None):
         """Return the frequencies of the summaries in Hz, ndarray of shape (n_freqs,).
 

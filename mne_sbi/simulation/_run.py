@@ -121,6 +121,7 @@ def simulate(
         "model": _one_line(model),
         "settings": describe_settings(model),
         "features": _one_line(features),
+        "summaries": features.describe_summaries(),
         "fixed": {name: float(value) for name, value in fixed.items()},
         "node_names": None if names is None else list(names),
         "seed": seed,

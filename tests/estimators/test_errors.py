@@ -2,15 +2,19 @@
 
 import dataclasses
 
+import mne
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
 import mne_sbi.estimators._observation as observation
-from mne_sbi import ModelInverter, SGMInverter
-from mne_sbi.features import LogPSD
+from mne_sbi import ModelInverter, Parameter, SGMInverter
+from mne_sbi.datasets import read_spectrome
+from mne_sbi.estimators._plausibility import warn_if_power
+from mne_sbi.features import LogPSD, SpectralNoise
 from mne_sbi.inference import PointRegressor
-from mne_sbi.models import SpectralGraphModel
+from mne_sbi.models import ForwardModel, SpectralGraphModel
+from mne_sbi.simulation import read_simulation_bank
 
 
 @pytest.fixture
@@ -188,6 +192,160 @@ def test_simulations_of_another_connectome(make_inverter, bank, connectome):
     other = dataclasses.replace(connectome, weights=2 * connectome.weights)
     with pytest.raises(ValueError, match="another connectome of the model"):
         make_inverter(simulations=bank, connectome=other).fit()
+
+
+@pytest.mark.usefixtures("no_simulation")
+def test_simulations_of_another_model(make_inverter, bank):
+    class OtherModel(SpectralGraphModel):
+        pass
+
+    inverter = make_inverter()
+    settings = inverter.get_params(deep=False)
+    for name in ("connectome", "freqs", "variant"):
+        del settings[name]
+    model = OtherModel(inverter.connectome, inverter.freqs)
+    other = ModelInverter(model, **settings | {"simulations": bank})
+    with pytest.raises(ValueError, match="model SpectralGraphModel, not of OtherModel"):
+        other.fit()
+
+
+def test_simulations_with_other_scaling_noise_and_window(make_inverter, bank, spectra):
+    """What a grid search varies, with one bank of spectra."""
+    features = LogPSD(3, 30, window=1.0, scaling="demean", noise=SpectralNoise(90.0))
+    make_inverter(simulations=bank, features=features).fit(spectra)
+
+
+class Noise(ForwardModel):
+    """Time series of white noise."""
+
+    parameters = (Parameter("size", 0.1, 1.0, 0.5),)
+
+    def __init__(self, sfreq=50.0, duration=4.0):
+        self.sfreq = sfreq
+        self.duration = duration
+
+    def simulate(self, params, key):
+        import jax
+
+        shape = (2, round(self.sfreq * self.duration))
+        return params["size"] * jax.random.normal(key, shape)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"window": 2.0}, r"with window=1.0, and the features have window=2.0\. Give"),
+        ({"fmin": 3.0}, "with fmin=2.0, and the features have fmin=3.0"),
+        ({"fmax": 15.0}, "with fmax=20.0, and the features have fmax=15.0"),
+        ({"freqs": [4.0, 8.0]}, r"fmin=2.0, freqs=None, .* freqs=\[4.0, 8.0\]"),
+        ({"scaling": "demean"}, None),
+    ],
+)
+def test_simulations_that_were_summarised_otherwise(tmp_path, settings, message):
+    def make(**others):
+        return ModelInverter(
+            Noise(),
+            features=LogPSD(**({"fmin": 2, "fmax": 20, "window": 1.0} | others)),
+            method="abc",
+            n_simulations=100,
+            random_state=0,
+            verbose="error",
+        )
+
+    made = make().fit().bank_
+    made.save(tmp_path / "bank.h5")
+    for simulations in (made, read_simulation_bank(tmp_path / "bank.h5")):
+        inverter = make(**settings).set_params(simulations=simulations)
+        if message is None:
+            inverter.fit()
+            continue
+        with pytest.raises(ValueError, match=message):
+            inverter.fit()
+    # A bank that does not say how it was made is taken as it is.
+    silent = dataclasses.replace(made, provenance={"model": "Noise, by hand"})
+    make().set_params(simulations=silent).fit()
+
+
+@pytest.mark.usefixtures("no_simulation")
+def test_pairs_and_simulations(make_inverter, bank, spectra):
+    with pytest.raises(ValueError, match="Leave y out .* or set simulations=None"):
+        make_inverter(simulations=bank).fit(spectra, np.full((4, 5), 0.5))
+
+
+@pytest.mark.parametrize(
+    "prior, asked",
+    [
+        ({"alpha": (0.05, 1.5)}, "0.05 to 1.5"),
+        ({"alpha": 1.5}, "1.5 to 1.5"),
+    ],
+)
+def test_prior_that_the_fast_engine_does_not_cover(
+    make_inverter, connectome, prior, asked, no_simulation
+):
+    message = f"covers alpha from .* asks for {asked}. .*engine='exact'"
+    with pytest.raises(ValueError, match=message):
+        make_inverter(prior=prior).fit()
+    exact = SpectralGraphModel(connectome, [8.0, 16.0, 32.0], engine="exact")
+    with pytest.raises(AssertionError, match="simulated before"):
+        ModelInverter(exact, prior=prior).fit()
+
+
+@pytest.mark.usefixtures("no_simulation")
+def test_spectra_of_mne(make_inverter, make_raw):
+    raw = make_raw()
+    spectrum = raw.compute_psd(picks="all", verbose="error")
+    epochs = mne.make_fixed_length_epochs(raw, 5.0, preload=True, verbose="error")
+    spectra = epochs.compute_psd(picks="all", verbose="error")
+    for given in (spectrum, [spectrum], spectra):
+        with pytest.raises(TypeError, match=r"get_data\(.* unit='power' and freqs="):
+            make_inverter().fit(given)
+
+
+@pytest.mark.usefixtures("no_simulation")
+def test_time_series_in_an_array(make_inverter, make_raw, spectra):
+    with pytest.raises(ValueError, match="values in Hz. Time series go in as mne.io.R"):
+        make_inverter().fit(make_raw().get_data()[np.newaxis])
+    with pytest.raises(ValueError, match="array of 5 values in Hz.$"):
+        make_inverter().fit(spectra[..., :5])
+
+
+@pytest.mark.usefixtures("no_simulation")
+def test_sensors_are_no_regions(make_inverter, make_raw):
+    with pytest.raises(ValueError, match=r"extract_label_time_course\(\) gives"):
+        make_inverter().fit(make_raw(["EEG 001", "EEG 002"]))
+    with pytest.raises(ValueError, match="1 of 2 names") as error:
+        make_inverter().fit(make_raw(["EEG 001", "lh.cuneus"]))
+    assert "extract_label" not in str(error.value)
+
+
+# Power that is taken for decibels is no error, but a warning.
+
+
+@pytest.fixture(scope="module")
+def people(shared_data):
+    return read_spectrome(shared_data / "spectrome")
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-26, 1e3])
+def test_power_of_people_warns(people, scale):
+    for power in scale * people.psd:
+        with pytest.warns(RuntimeWarning, match="look like power. Set unit='power'"):
+            warn_if_power(power[np.newaxis])
+
+
+def test_decibels_of_people_do_not_warn(people):
+    decibels = 10 * np.log10(people.psd)
+    lowest = -decibels.min()
+    for offset in (0.0, lowest + 1e-3, lowest + 1, lowest + 20, lowest + 300):
+        warn_if_power(decibels + offset)
+        for person in decibels + offset:
+            warn_if_power(person[np.newaxis])
+
+
+def test_power_with_its_unit_does_not_warn(make_inverter, spectra):
+    make_inverter(unit="power").fit(10 ** (spectra / 10))
+    with pytest.warns(RuntimeWarning, match="Set unit='power'"):
+        make_inverter().fit(1e-20 * 10 ** (spectra / 10))
 
 
 def test_theta_of_another_shape(make_inverter, spectra):
