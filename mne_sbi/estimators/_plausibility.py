@@ -139,4 +139,4 @@ def warn_user(message):
     """
     from mne.utils import warn
 
-    warn(message, ignore_namespaces=("mne", "mne_sbi"))
+    warn(message, ignore_namespaces=("mne", "mne_sbi", "sklearn"))

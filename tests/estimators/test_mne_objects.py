@@ -194,8 +194,11 @@ def test_synthetic_connectome_warns(make_inverter, synthetic, raw):
 
 def test_synthetic_connectome_warns_in_predict(make_inverter, synthetic, raw, spectra):
     inverter = make_inverter(connectome=synthetic, features=LogPSD()).fit(spectra)
-    with pytest.warns(RuntimeWarning, match="fetch_connectome"):
-        inverter.predict(raw)
+    # Through scikit-learn's wrapper as well, the warning leads to the user's line.
+    for method in (inverter.predict, inverter.transform):
+        with pytest.warns(RuntimeWarning, match="fetch_connectome") as record:
+            method(raw)
+        assert record[0].filename == __file__
 
 
 def test_arrays_do_not_warn_if_it_was_chosen(make_inverter, synthetic, spectra):
