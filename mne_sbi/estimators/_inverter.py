@@ -187,12 +187,12 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
             Standard deviations, only if ``return_std``.
         """
         x = read_features(self, X)
+        if return_std and (refine or not self.method_.gives_posterior):
+            raise ValueError(
+                "return_std=True gives no standard deviation of refined or point "
+                "estimates. Use method='npe' without refine=True."
+            )
         if not self.method_.gives_posterior:
-            if return_std:
-                raise ValueError(
-                    f"{type(self.method_).__name__} gives no standard deviation. Use "
-                    "method='npe'."
-                )
             theta = self.prior_.from_unit(self.method_.predict(x))
             draws = theta[:, np.newaxis]
         else:

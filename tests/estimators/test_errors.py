@@ -159,7 +159,7 @@ def test_not_fitted(make_inverter, spectra, method):
 def test_a_point_estimate_has_no_posterior(make_inverter, spectra):
     method = PointRegressor((8,), None, max_iter=1)
     inverter = make_inverter(method=method).fit(spectra)
-    with pytest.raises(ValueError, match="no standard deviation. Use method='npe'"):
+    with pytest.raises(ValueError, match="no standard deviation of refined or point"):
         inverter.predict(spectra, return_std=True)
     with pytest.raises(NotImplementedError, match="method='npe'"):
         inverter.predict_posterior(spectra)

@@ -38,6 +38,8 @@ def test_default_settings():
 
 
 def test_fit_and_predict(npe, spectra):
+    with pytest.raises(ValueError, match="no standard deviation of refined"):
+        npe.predict(spectra, return_std=True, refine=True)
     theta, std = npe.predict(spectra, return_std=True)
     assert theta.shape == std.shape == (4, 5)
     assert npe.prior_.names == PARAMETERS and (std > 0).all()
