@@ -10,7 +10,6 @@ from ._plausibility import take_duration, warn_if_implausible, warn_if_synthetic
 from ._reading import read_observations, read_pairs
 from ._setup import (
     check_bank,
-    check_engine_covers,
     check_n_simulations,
     prior_for_pairs,
 )
@@ -138,7 +137,9 @@ def _get_bank(inverter):
     bank = inverter.simulations
     if bank is None:
         check_n_simulations(inverter.n_simulations)
-        check_engine_covers(inverter.model_, inverter.prior_, inverter.fixed_)
+        ranges = {name: (v, v) for name, v in inverter.fixed_.items()}
+        ranges |= {p.name: (p.low, p.high) for p in inverter.prior_.parameters}
+        inverter.model_.check_ranges(ranges)
         return inverter.observation_.simulate_bank(
             inverter.n_simulations,
             inverter.seed_,

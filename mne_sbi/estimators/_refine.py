@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..features import LogPSD
+
 # Steps in the unit cube for differences: large against the rounding of float32, small
 # against the width of a posterior.
 _STEP = 4e-3
@@ -176,13 +178,14 @@ def make_exact(observation):
     exact : callable | None
         From a point of the unit cube, shape (n_params,), to features (n_features,) and
         the Jacobian (n_features, n_params). ``None`` if the model cannot be
-        differentiated.
+        differentiated, or the features are not spectra, which are repeated here.
     """
     import jax
     import jax.numpy as jnp
 
     prior, nodes = observation.prior, observation.nodes
-    if not observation.model.differentiable:
+    features = observation.features
+    if not observation.model.differentiable or not isinstance(features, LogPSD):
         return None
     key = jax.random.key(0)
 
@@ -192,7 +195,7 @@ def make_exact(observation):
         params |= {name: jnp.asarray(v) for name, v in observation.fixed.items()}
         decibels = 10 * jnp.log10(observation.model.simulate(params, key))
         decibels = decibels if nodes is None else decibels[jnp.asarray(nodes)]
-        value = observation.features.normalize(decibels[jnp.newaxis], xp=jnp).ravel()
+        value = features.normalize(decibels[jnp.newaxis], xp=jnp).ravel()
         return value, value
 
     # Few parameters, many features: forward mode, and the value for nothing more.

@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from .._checks import check_option
 from .._priors import Prior
-from ..models import ForwardModel, SpectralGraphModel, get_model
+from ..models import ForwardModel, get_model
 from ..simulation import SimulationBank
 from ..simulation._run import describe_settings
 
@@ -209,38 +209,6 @@ def _check_bank_summaries(bank, inverter):
             f"The simulations were summarised with {was}, and the features have {now}. "
             "Give the same features, or simulate again with simulations=None."
         )
-
-
-def check_engine_covers(model, prior, fixed):
-    """Check that the fast engine of the model covers a prior.
-
-    Parameters
-    ----------
-    model : ForwardModel
-        The model.
-    prior : Prior
-        What is to be inferred.
-    fixed : dict of float
-        The values of the other parameters.
-
-    Raises
-    ------
-    ValueError
-        If it does not.
-    """
-    if not isinstance(model, SpectralGraphModel) or model._get_engine() != "table":
-        return
-    asked = {p.name: (p.low, p.high) for p in prior.parameters}
-    asked |= {name: (value, value) for name, value in fixed.items()}
-    for name, (low, high) in model._ranges().items():
-        lowest, highest = asked[name]
-        if lowest < low * (1 - 1e-6) or highest > high * (1 + 1e-6):
-            raise ValueError(
-                f"The fast engine of the model covers {name} from {low:g} to {high:g}, "
-                f"and the prior asks for {lowest:g} to {highest:g}. Give a narrower "
-                "range, or ModelInverter(SpectralGraphModel(..., engine='exact')), "
-                "which is slower."
-            )
 
 
 def _check_bank_parameters(bank, inverter):

@@ -118,6 +118,22 @@ class ForwardModel(BaseEstimator, ABC):
         n = len(next(iter(params.values())))
         return np.ones(n, dtype=bool)
 
+    def check_ranges(self, ranges):
+        """Raise an error if the model cannot simulate these ranges of parameters.
+
+        Parameters
+        ----------
+        ranges : dict of (float, float)
+            Lowest and highest value of every parameter.
+
+        Raises
+        ------
+        ValueError
+            By default never; a model whose :meth:`simulate_batch` covers less than
+            any value overrides this, so that the error comes before the work.
+        """
+        return
+
     def get_parameters(self):
         """Return the parameters that these settings of the model have.
 

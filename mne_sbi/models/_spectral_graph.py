@@ -4,61 +4,14 @@ import numpy as np
 
 from .._checks import check_array, check_option
 from .._connectome import Connectome
-from .._priors import Parameter
 from .._threads import one_blas_thread
 from ._base import ForwardModel
 from ._sgm_batch import simulate_from_table
 from ._sgm_equations import VARIANTS, magnitude, normalized_weights
+from ._sgm_parameters import SINCE_2023, UNITS, UNTIL_2022, VERMA_2022
 from ._sgm_shared import simulate_shared
 from ._sgm_stability import local_is_stable, network_stability
 from ._sgm_table import response_table
-
-_DOCS = {
-    "tau_e": "Time constant of the excitatory population",
-    "tau_i": "Time constant of the inhibitory population",
-    "alpha": "Global coupling of the network",
-    "speed": "Conduction speed along the fibres",
-    "tau_g": "Time constant of the long-range (graph) response",
-    "g_ei": "Gain of the excitatory-inhibitory loop",
-    "g_ii": "Gain of the inhibitory loop, relative to the excitatory one",
-}
-_UNITS = {"tau_e": "s", "tau_i": "s", "tau_g": "s", "speed": "m/s"}
-
-
-def _make_parameters(**ranges):
-    return tuple(
-        Parameter(name, low, high, default, unit=_UNITS.get(name, ""), doc=_DOCS[name])
-        for name, (low, high, default) in ranges.items()
-    )
-
-
-# The box of the simulation-based inference papers (Jin et al. 2023); gains as there.
-_SINCE_2023 = _make_parameters(
-    tau_e=(0.005, 0.03, 0.012),
-    tau_i=(0.005, 0.2, 0.02),
-    alpha=(0.1, 1.0, 0.8),
-    speed=(5.0, 20.0, 10.0),
-    tau_g=(0.005, 0.03, 0.012),
-    g_ei=(0.001, 0.7, 0.35),
-    g_ii=(0.001, 2.0, 1.0),
-)
-# The box of the annealing fits of 2020 and 2022; gains as in the 2020 code.
-_UNTIL_2022 = _make_parameters(
-    tau_e=(0.005, 0.02, 0.012),
-    tau_i=(0.005, 0.02, 0.006),
-    alpha=(0.1, 1.0, 0.8),
-    speed=(5.0, 20.0, 10.0),
-    tau_g=(0.005, 0.02, 0.006),
-    g_ei=(0.5, 5.0, 4.0),
-    g_ii=(0.5, 5.0, 1.0),
-)
-# The loop of the 2022 model is stable only for small gains.
-_VERMA = tuple(
-    Parameter(p.name, p.low, p.high, 0.5, unit=p.unit, doc=p.doc)
-    if p.name in ("g_ei", "g_ii")
-    else p
-    for p in _UNTIL_2022
-)
 
 # Draws nearer than this to instability (smallest distance of the loop's eigenvalues
 # from 1, the modulus margin of control theory) count as unstable: their spectra have
@@ -133,7 +86,7 @@ class SpectralGraphModel(ForwardModel):
     (2, 68, 40)
     """
 
-    parameters = _SINCE_2023
+    parameters = SINCE_2023
     default_free = ("tau_e", "tau_i", "alpha", "speed", "tau_g")
     output = "spectrum"
 
@@ -158,8 +111,8 @@ class SpectralGraphModel(ForwardModel):
         """Return the parameters with the ranges and defaults of the variant."""
         variant = check_option("variant", self.variant, VARIANTS)
         if variant in ("resolvent", "jin2023"):
-            return _SINCE_2023
-        return _VERMA if variant == "verma2022" else _UNTIL_2022
+            return SINCE_2023
+        return VERMA_2022 if variant == "verma2022" else UNTIL_2022
 
     def get_connectome(self):
         """Return the connectome in use."""
@@ -218,7 +171,7 @@ class SpectralGraphModel(ForwardModel):
             positive, or the lengths differ.
         """
         params = super().complete_params(params)
-        for name, unit in _UNITS.items():
+        for name, unit in UNITS.items():
             if (params[name] <= 0).any():
                 lowest = params[name].min()
                 raise ValueError(f"{name} must be positive, got {lowest:g} {unit}.")
@@ -319,14 +272,34 @@ class SpectralGraphModel(ForwardModel):
             valid &= network.distance(params) >= _MODULUS_MARGIN
         return valid
 
+    def check_ranges(self, ranges):
+        """Raise an error if the fast engine does not cover these ranges.
+
+        Parameters
+        ----------
+        ranges : dict of (float, float)
+            Lowest and highest value of every parameter.
+        """
+        covered = self._ranges() if self._get_engine() == "table" else {}
+        for name, (low, high) in covered.items():
+            lowest, highest = ranges[name]
+            # Limits that went through single precision still count as inside.
+            if lowest < low * (1 - 1e-6) or highest > high * (1 + 1e-6):
+                raise ValueError(
+                    f"The fast engine covers {name} from {low:g} to {high:g}, and "
+                    f"somebody asks for {lowest:g} to {highest:g}. Stay inside, or use "
+                    "ModelInverter(SpectralGraphModel(..., engine='exact')), slower."
+                )
+
     def prepare(self):
         """Make the table of the fast engine, unless it exists in memory or on disk.
+
+        :meth:`simulate_batch` does it by itself; this is for waiting elsewhere.
 
         Returns
         -------
         self : SpectralGraphModel
-            The model. :meth:`simulate_batch` prepares by itself; this method is for
-            those who want the waiting elsewhere.
+            The model.
         """
         if self._get_engine() == "table":
             self._table()
@@ -382,15 +355,8 @@ class SpectralGraphModel(ForwardModel):
         )
 
     def _simulate_from_table(self, params):
-        for name, (low, high) in self._ranges().items():
-            values = params[name]
-            # Limits that went through single precision still count as inside.
-            if ((values < low * (1 - 1e-6)) | (values > high * (1 + 1e-6))).any():
-                raise ValueError(
-                    f"The table of the fast engine covers {name} from {low:g} to "
-                    f"{high:g}, got values from {values.min():g} to {values.max():g}. "
-                    "Use engine='exact' or engine='shared'."
-                )
+        if params["alpha"].size:
+            self.check_ranges({n: (v.min(), v.max()) for n, v in params.items()})
         network = None
         if self.variant == "resolvent":
             network = self._network_stability(params)
