@@ -7,10 +7,13 @@ import numpy as np
 
 from .._checks import check_array, did_you_mean, write_atomically
 from .._priors import Prior
+from ._posterior_tables import (
+    posterior_to_xarray,
+    summarize_posterior,
+    widen_posterior,
+)
 
 _FORMAT = "mne_sbi posterior 1"
-# Points of the unit interval from which the prior's variance is computed.
-_N_PRIOR_POINTS = 4000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -183,52 +186,47 @@ class Posterior:
             to prior variance, that is, 0 where the data say nothing and 1 where they
             say everything.
         """
-        import pandas as pd
+        return summarize_posterior(self, level)
 
-        lower, upper = self.interval(level)
-        obs = self.obs_names or range(self.n_obs)
-        n_params = len(self.names)
-        columns = {
-            "obs": np.repeat(np.array(obs, dtype=object), n_params),
-            "parameter": self.names * self.n_obs,
-            "unit": self.units * self.n_obs,
-            "mean": self.mean.ravel(),
-            "sd": self.std.ravel(),
-            "median": self.median.ravel(),
-            "lower": lower.ravel(),
-            "upper": upper.ravel(),
-        }
-        if self.prior is not None:
-            contraction = 1.0 - self.std**2 / _prior_variance(self.prior)
-            columns["contraction"] = contraction.ravel()
-        return pd.DataFrame(columns)
+    def to_data_frame(self, level=0.9):
+        """Lay out one row per observation, for group studies.
+
+        Parameters
+        ----------
+        level : float
+            Probability of the intervals.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            The index ``obs`` holds the observations' names, or numbers. Each parameter
+            has three columns in its SI unit: ``tau_e``, the posterior mean, and
+            ``tau_e_lower`` and ``tau_e_upper``, the ends of the interval.
+        """
+        return widen_posterior(self, level)
 
     def to_xarray(self):
-        """Convert to an xarray dataset, for example for ArviZ.
+        """Convert to an xarray dataset.
 
         Returns
         -------
         dataset : xarray.Dataset
-            One variable per parameter, with dimensions ``obs`` and ``draw``.
+            One variable per parameter, with dimensions ``obs`` and ``draw``, and the
+            unit and the prior's range among its attributes.
 
         Raises
         ------
         ImportError
             If xarray is not installed.
+
+        Notes
+        -----
+        ArviZ wants a dimension ``chain``, first. The draws are independent, as those of
+        a single chain; hand them over with
+        ``arviz.convert_to_dataset(dataset.expand_dims("chain").transpose("chain",
+        "draw", "obs"))``.
         """
-        try:
-            import xarray
-        except ImportError as exc:
-            raise ImportError(
-                "to_xarray() needs xarray, which is not installed. Type: pip install "
-                "xarray"
-            ) from exc
-        variables = {
-            name: (("obs", "draw"), self.draws[:, :, i], {"units": self.units[i]})
-            for i, name in enumerate(self.names)
-        }
-        coords = {} if self.obs_names is None else {"obs": list(self.obs_names)}
-        return xarray.Dataset(variables, coords=coords)
+        return posterior_to_xarray(self)
 
     def plot_marginals(self, obs=0, *, truth=None, show=True):
         """Plot the distribution of each parameter of one observation.
@@ -271,6 +269,46 @@ class Posterior:
         from ..viz import plot_pairs
 
         return plot_pairs(self[obs], truth=truth, show=show)
+
+    def plot_brain(
+        self, parameter, *, statistic="mean", names=None, subjects_dir=None, **kwargs
+    ):
+        """Plot a parameter on the cortex, where each observation is a region.
+
+        Parameters
+        ----------
+        parameter : str
+            Name of the parameter.
+        statistic : "mean" | "median" | "sd" | "contraction"
+            What is shown of it: a number of each region's posterior, in the unit of
+            the parameter; or how much of the prior's variance the data removed.
+        names : sequence of str | None
+            The observations' regions; by default the names of the observations.
+        subjects_dir : path-like | None
+            Folder of FreeSurfer subjects. ``None`` draws a projection that needs none.
+        **kwargs : dict
+            For :func:`mne_sbi.viz.plot_brain`.
+
+        Returns
+        -------
+        fig : matplotlib.figure.Figure
+            The figure.
+
+        Raises
+        ------
+        ValueError
+            If the observations are not regions, or a name is not known.
+        """
+        from ..viz._brain import plot_posterior_brain
+
+        return plot_posterior_brain(
+            self,
+            parameter,
+            statistic=statistic,
+            names=names,
+            subjects_dir=subjects_dir,
+            **kwargs,
+        )
 
     def save(self, fname, overwrite=False):
         """Save to a file that :func:`read_posterior` reads.
@@ -326,10 +364,3 @@ def read_posterior(fname):
     prior = contents.pop("prior")
     prior = None if prior is None else Prior.from_dict(prior)
     return Posterior(draws, prior=prior, **contents)
-
-
-def _prior_variance(prior):
-    """Variance of each parameter under the prior."""
-    middle = (np.arange(_N_PRIOR_POINTS) + 0.5) / _N_PRIOR_POINTS
-    unit = np.repeat(middle[:, None], len(prior.names), axis=1)
-    return prior.from_unit(unit).var(axis=0)

@@ -109,7 +109,43 @@ def test_to_xarray(monkeypatch):
     pytest.importorskip("xarray")
     dataset = posterior.to_xarray()
     assert dataset["speed"].dims == ("obs", "draw")
-    assert dataset["speed"].attrs["units"] == "m/s"
+    assert dataset["obs"].to_numpy().tolist() == ["s1", "s2", "s3"]
+    np.testing.assert_array_equal(dataset["draw"], np.arange(400))
+    np.testing.assert_array_equal(
+        dataset["speed"].sel(obs="s2"), posterior["s2"].draws[0, :, 1]
+    )
+    attrs = {"units": "m/s", "prior_low": 1.0, "prior_high": 20.0, "prior_scale": "log"}
+    assert attrs.items() <= dataset["speed"].attrs.items()
+    assert dataset.attrs["inference_library"] == "mne_sbi"
+    bare = make(prior=None, obs_names=None).to_xarray()
+    assert bare["obs"].to_numpy().tolist() == [0, 1, 2]
+    assert bare["speed"].attrs == {"units": "m/s"}
+
+
+def test_xarray_has_the_form_that_arviz_wants():
+    xarray = pytest.importorskip("xarray")
+    dataset = make().to_xarray()
+    # As the docstring says it.
+    dataset = dataset.expand_dims("chain").transpose("chain", "draw", "obs")
+    assert dataset["tau_e"].dims == ("chain", "draw", "obs")
+    assert isinstance(dataset, xarray.Dataset)
+
+
+def test_a_row_per_observation():
+    posterior = make(n_draws=50)
+    table = posterior.to_data_frame(level=0.8)
+    assert table.index.tolist() == ["s1", "s2", "s3"] and table.index.name == "obs"
+    assert table.columns.tolist() == [
+        *("tau_e", "tau_e_lower", "tau_e_upper"),
+        *("speed", "speed_lower", "speed_upper"),
+    ]
+    lower, upper = posterior.interval(0.8)
+    np.testing.assert_array_equal(table["speed"], posterior.mean[:, 1])
+    np.testing.assert_array_equal(table["tau_e_lower"], lower[:, 0])
+    np.testing.assert_array_equal(table["speed_upper"], upper[:, 1])
+    assert make(obs_names=None).to_data_frame().index.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        posterior.to_data_frame(90)
 
 
 @pytest.mark.parametrize(
