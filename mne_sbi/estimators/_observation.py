@@ -7,6 +7,7 @@ import numpy as np
 from .._checks import check_array
 from .._priors import Prior
 from ..features import FeatureExtractor
+from ..features._sensors import SensorMixing, make_simulated_features
 from ..models import ForwardModel
 from ..simulation import simulate
 from ..simulation._run import summarize
@@ -31,6 +32,8 @@ class ObservationModel:
         The observed nodes; ``None`` for all.
     unit : "dB" | "power"
         Unit of spectra that are given as arrays.
+    mixing : SensorMixing | None
+        From these nodes to sensors; ``None`` where the nodes themselves are observed.
     """
 
     model: ForwardModel
@@ -39,21 +42,32 @@ class ObservationModel:
     features: FeatureExtractor
     nodes: np.ndarray | None = None
     unit: str = "dB"
+    mixing: SensorMixing | None = None
 
     @property
     def node_names(self):
-        """Names of the observed nodes, a tuple of str, or None."""
+        """Names of the nodes that the recording sees, a tuple of str, or None."""
         names = self.model.node_names
         if names is None or self.nodes is None:
             return names
         return tuple(names[i] for i in self.nodes)
 
+    @property
+    def row_names(self):
+        """Names of what is recorded, nodes or channels, a tuple of str, or None."""
+        return self.node_names if self.mixing is None else self.mixing.ch_names
+
+    @property
+    def simulated_features(self):
+        """The features of simulations, which pass the sensors before."""
+        return make_simulated_features(self.features, self.mixing, self.model.output)
+
     def summarize(self, recording):
-        """Return the summaries of a :class:`Recording`, (n_obs, n_nodes, n_points)."""
-        names = self.node_names
-        n_nodes = None if names is None else len(names)
+        """Return the summaries of a :class:`Recording`, (n_obs, n_rows, n_points)."""
+        names = self.row_names
+        n_rows = None if names is None else len(names)
         return summarize_recording(
-            recording, self.model, self.features, n_nodes, self.unit
+            recording, self.model, self.features, n_rows, self.unit
         )
 
     def normalize(self, summaries):
@@ -63,8 +77,14 @@ class ObservationModel:
     def observe(self, summaries, rng):
         """Return features of simulated summaries with fresh observation noise."""
         sampled = self.model.output == "timeseries"
-        noisy = self.features.add_noise(summaries, rng, sampled=sampled)
+        noisy = self.simulated_features.add_noise(summaries, rng, sampled=sampled)
         return self.normalize(noisy)
+
+    def normalize_simulated(self, summaries):
+        """Return features of simulated summaries without observation noise."""
+        if self.mixing is not None:
+            summaries = self.simulated_features.mix(summaries)
+        return self.normalize(summaries)
 
     @property
     def is_noisy(self):
@@ -77,7 +97,7 @@ class ObservationModel:
             self.model,
             self.prior,
             n_simulations,
-            features=self.features,
+            features=self.simulated_features,
             fixed=self.fixed,
             nodes=self.nodes,
             random_state=seed,
@@ -107,13 +127,36 @@ class ObservationModel:
         data = np.asarray(self.model.simulate_batch(params, jax.random.key(seed)))
         return data if self.nodes is None else data[:, self.nodes]
 
+    def simulate_rows(self, theta, seed=0):
+        """Simulate what is recorded: the observed nodes, or the channels.
+
+        Parameters
+        ----------
+        theta : array_like, shape (n_obs, n_params)
+            Parameters.
+        seed : int
+            Seed of models that are random.
+
+        Returns
+        -------
+        data : ndarray, shape (n_obs, n_rows, n_points)
+            Power spectra or time series. The power of a channel is relative to that of
+            nodes with the power one.
+        """
+        data = self.simulate_nodes(theta, seed)
+        if self.mixing is None:
+            return data
+        if self.model.output == "spectrum":
+            return self.mixing.mix_power(data)
+        return self.mixing.mix_series(data)
+
     def predict_features(self, theta, seed=0):
         """Return the features that parameters predict, without observation noise."""
         summaries = summarize(
-            self.model, self.features, self.simulate_nodes(theta, seed)
+            self.model, self.simulated_features, self.simulate_nodes(theta, seed)
         )
         if summaries is None:
             raise RuntimeError(
                 "The model gives no finite data for any of these parameters."
             )
-        return self.normalize(summaries)
+        return self.normalize_simulated(summaries)

@@ -184,7 +184,7 @@ def make_exact(observation):
     import jax.numpy as jnp
 
     prior, nodes = observation.prior, observation.nodes
-    features = observation.features
+    features, mixing = observation.features, observation.mixing
     if not observation.model.differentiable or not isinstance(features, LogPSD):
         return None
     key = jax.random.key(0)
@@ -193,8 +193,10 @@ def make_exact(observation):
         theta = prior.from_unit_traced(unit)
         params = {name: theta[i] for i, name in enumerate(prior.names)}
         params |= {name: jnp.asarray(v) for name, v in observation.fixed.items()}
-        decibels = 10 * jnp.log10(observation.model.simulate(params, key))
-        decibels = decibels if nodes is None else decibels[jnp.asarray(nodes)]
+        power = observation.model.simulate(params, key)
+        power = power if nodes is None else power[jnp.asarray(nodes)]
+        power = power if mixing is None else jnp.asarray(mixing.weights) @ power
+        decibels = 10 * jnp.log10(power)
         value = features.normalize(decibels[jnp.newaxis], xp=jnp).ravel()
         return value, value
 

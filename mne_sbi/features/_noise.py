@@ -37,6 +37,10 @@ class SpectralNoise:
         over frequency. Both are smooth over frequency.
     smoothness : float
         Correlation length of the misfit in Hz.
+    sensor_snr : tuple of (float, float) | None
+        At sensor level: lowest and highest ratio in dB of a channel's mean power to the
+        power of white noise in it, drawn anew for every recording; ``None`` for no such
+        noise. Recordings of regions have none.
 
     Notes
     -----
@@ -50,6 +54,15 @@ class SpectralNoise:
     over regions, and standard deviations of the standardised residuals' mean over
     regions and of what is left, whose correlation at 1.1 and 2.2 Hz is 0.81 and 0.45.
     A tilt is part of these residuals.
+
+    The range of ``sensor_snr`` is wide on purpose: magnetometers have some 3 fT/sqrt(Hz)
+    of white noise [1]_, against ten to thirty times as much from the brain at 10 Hz, and
+    muscles may add to it.
+
+    References
+    ----------
+    .. [1] Hämäläinen et al. (1993). Magnetoencephalography: theory, instrumentation,
+       and applications. Reviews of Modern Physics 65, 413-497.
     """
 
     duration: float | None = 60.0
@@ -60,10 +73,14 @@ class SpectralNoise:
     misfit_common: float = 0.18
     misfit_regional: float = 0.41
     smoothness: float = 2.1
+    sensor_snr: tuple | None = (15.0, 40.0)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if field.name == "sensor_snr":
+                self._check_snr()
+                continue
             if value is None and field.name == "duration":
                 continue
             value = check_array(field.name, value, shape=())
@@ -71,6 +88,18 @@ class SpectralNoise:
             if value < 0 or (strict and value == 0):
                 wanted = "positive" if strict else "0 or positive"
                 raise ValueError(f"{field.name} must be {wanted}, got {value:g}.")
+
+    def _check_snr(self):
+        if self.sensor_snr is None:
+            return
+        snr = check_array("sensor_snr", self.sensor_snr, shape=(2,))
+        if snr[0] > snr[1]:
+            raise ValueError(
+                "sensor_snr must be the lowest and the highest ratio in dB, got "
+                f"{self.sensor_snr!r}."
+            )
+        # Plain numbers in a tuple, so that settings compare and can be saved.
+        object.__setattr__(self, "sensor_snr", tuple(snr.tolist()))
 
     def n_averages(self, window):
         """Return the number of independent windows that the spectrum averages.
@@ -112,6 +141,26 @@ class SpectralNoise:
         noisy : ndarray of float32, shape (n_obs, n_nodes, n_freqs)
             Noisy spectra in dB.
         """
+        noisy = self.add_misfit(spectra, freqs, rng)
+        return noisy if sampled else self.add_sampling(noisy, rng, window=window)
+
+    def add_misfit(self, spectra, freqs, rng):
+        """Draw what the model gets wrong, and nuisance gains and slopes.
+
+        Parameters
+        ----------
+        spectra : ndarray, shape (n_obs, n_nodes, n_freqs)
+            The model's spectra in dB.
+        freqs : ndarray, shape (n_freqs,)
+            Frequencies in Hz.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        noisy : ndarray of float32, shape (n_obs, n_nodes, n_freqs)
+            Spectra in dB, without sampling noise.
+        """
         n_obs, n_nodes, n_freqs = spectra.shape
 
         def normal(*shape):
@@ -130,9 +179,59 @@ class SpectralNoise:
             octaves = np.log10(freqs / np.sqrt(freqs[0] * freqs[-1]))
             tilt = np.float32(self.tilt_sd) * normal(n_obs, n_nodes, 1)
             noisy += tilt * octaves.astype(np.float32)
-        if self.duration is not None and not sampled:
-            noisy += _log_gamma(normal(*spectra.shape), self.n_averages(window))
         return noisy
+
+    def add_sampling(self, spectra, rng, *, window, root=None):
+        """Draw the sampling noise of a power spectrum of finite length.
+
+        Parameters
+        ----------
+        spectra : ndarray of float32, shape (n_obs, n_rows, n_freqs)
+            Spectra in dB, which are changed in place.
+        rng : numpy.random.Generator
+            Source of randomness.
+        window : float
+            Length in s of the windows over which the spectra are averaged.
+        root : ndarray, shape (n_rows, n_rows) | None
+            Square root of the correlation of the noise over rows; ``None`` for
+            independent rows.
+
+        Returns
+        -------
+        noisy : ndarray of float32, shape (n_obs, n_rows, n_freqs)
+            Noisy spectra in dB.
+        """
+        if self.duration is None:
+            return spectra
+        normal = rng.standard_normal(spectra.shape, dtype=np.float32)
+        if root is not None:
+            normal = root @ normal
+        spectra += _log_gamma(normal, self.n_averages(window))
+        return spectra
+
+    def add_floor(self, spectra, rng):
+        """Draw the white noise of sensors.
+
+        Parameters
+        ----------
+        spectra : ndarray of float32, shape (n_obs, n_channels, n_freqs)
+            Spectra in dB.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        noisy : ndarray of float32, shape (n_obs, n_channels, n_freqs)
+            Spectra in dB.
+        """
+        if self.sensor_snr is None:
+            return spectra
+        # One ratio for a recording: its channels were recorded by one device.
+        snr = rng.uniform(*self.sensor_snr, (len(spectra), 1, 1)).astype(np.float32)
+        level = spectra.max(axis=2, keepdims=True)
+        power = 10 ** ((spectra - level) / 10)
+        power += power.mean(axis=2, keepdims=True) * 10 ** (-snr / 10)
+        return 10 * np.log10(power) + level
 
 
 @lru_cache(maxsize=32)
