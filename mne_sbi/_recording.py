@@ -1,71 +1,57 @@
 """The only bridge from users' objects, MNE-Python's above all, to arrays."""
 
-import dataclasses
+import functools
+import numbers
 import sys
 from pathlib import Path
 
 import numpy as np
 
-# Channels that are never a region's activity.
-_NOT_REGIONS = ("stim", "eog", "ecg", "emg", "resp", "syst", "exci", "ias")
+from ._recording_arrays import Recording, join
+from ._recording_channels import read_epochs, read_evoked, read_raw, read_spectrum
+from ._recording_sources import read_source_estimate
+
+__all__ = ["Recording", "as_recording"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Recording:
-    """Observations as arrays.
-
-    Parameters
-    ----------
-    data : list of ndarray, shape (n_nodes, n_times), or ndarray
-        One time series per observation, which may differ in length, and are NaN in all
-        nodes where a segment is left out; or an array of
-        shape (n_obs, n_nodes, n_points) or (n_obs, n_features) whose meaning only the
-        estimator knows.
-    sfreq : float | None
-        Sampling rate in Hz; ``None`` for arrays.
-    names : tuple of str | None
-        Names of the nodes; ``None`` for arrays.
-    band : tuple of float | None
-        Cutoffs in Hz of the filters that the recording went through, highpass and
-        lowpass, where they are known.
-    """
-
-    data: object
-    sfreq: float | None = None
-    names: tuple | None = None
-    band: tuple | None = None
-
-    @property
-    def from_mne(self):
-        """Whether this came as time series with names."""
-        return self.sfreq is not None
-
-    @property
-    def durations(self):
-        """Length of each time series in s, without the segments left out."""
-        n_times = [int((~np.isnan(series[0])).sum()) for series in self.data]
-        return tuple(n / self.sfreq for n in n_times)
-
-    def __len__(self):
-        return len(self.data)
-
-
-def as_recording(X, *, labels=None, src=None):
+def as_recording(
+    X,
+    *,
+    labels=None,
+    src=None,
+    mode="auto",
+    picks=None,
+    duration=None,
+    sensors=False,
+):
     """Turn what a user holds into arrays.
 
     Parameters
     ----------
-    X : array_like | DataFrame | mne.io.BaseRaw | mne.BaseEpochs | mne.SourceEstimate
+    X : array_like | DataFrame | MNE object | list of MNE objects
         What was observed: an array of shape (n_obs, n_nodes, n_points) or
-        (n_obs, n_features); a ``Raw`` or ``Epochs`` whose channels are regions, of
-        which bad channels and segments annotated as bad are left out; a
-        ``SourceEstimate``, with ``labels``; or a list of MNE objects, one per
-        observation.
-    labels : list of mne.Label | None
-        Regions of a source estimate.
+        (n_obs, n_features); or an object of MNE-Python, whose bad channels are left
+        out: ``Raw`` (one observation, without segments annotated as bad), ``Epochs``
+        and ``EpochsSpectrum`` (one observation per epoch), ``Evoked`` or ``Spectrum``,
+        ``SourceEstimate``, ``VolSourceEstimate`` or ``MixedSourceEstimate``. A list
+        holds objects of one kind, and each element is one observation.
+    labels : list of mne.Label | path-like | tuple | None
+        Regions of source estimates, as in :func:`mne.extract_label_time_course`.
     src : mne.SourceSpaces | None
-        Source space of a source estimate. With it, the sign of the sources is aligned
-        before they are averaged (mode ``"mean_flip"``); without it, the mean is taken.
+        Source space of source estimates.
+    mode : str
+        How sources are averaged over a region, as in
+        :func:`mne.extract_label_time_course`. ``"auto"`` aligns signs
+        (``"mean_flip"``) on a surface if ``src`` is given, and otherwise takes the
+        mean.
+    picks : str | array_like | slice | None
+        Channels, as in MNE-Python, without bad ones; ``None`` takes all that could be
+        regions, or all EEG, magnetometers and gradiometers if ``sensors``.
+    duration : float | None
+        Length in s of consecutive windows of a ``Raw``, one observation each.
+    sensors : bool
+        Whether channels are sensors. EEG is then referenced to the average of the
+        channels used.
 
     Returns
     -------
@@ -75,16 +61,28 @@ def as_recording(X, *, labels=None, src=None):
     Raises
     ------
     TypeError
-        If the object is of another kind.
+        If the object, or one of a list, is of another kind.
     ValueError
-        If the objects of a list differ in sampling rate or names, or labels are
-        missing.
+        If the objects of a list differ in sampling rate or names, values are not
+        usable, or labels are missing.
     """
+    _check_duration(duration)
     # Nobody can hold an MNE object without MNE-Python being imported.
     if "mne" in sys.modules:
-        objects = _as_mne_list(X)
-        if objects is not None:
-            return _join([_from_mne(inst, labels, src) for inst in objects])
+        settings = {
+            "labels": labels,
+            "src": src,
+            "mode": mode,
+            "picks": picks,
+            "duration": duration,
+            "sensors": sensors,
+        }
+        kind = _kind_of(X)
+        if kind is not None:
+            return _read(X, kind, settings, is_alone=True)
+        kind, elements = _kind_of_list(X)
+        if kind is not None:
+            return join([_read(x, kind, settings, is_alone=False) for x in elements])
     # Not every dict: some are sparse arrays, for which scikit-learn has words.
     if isinstance(X, (str, bytes, Path)) or type(X) is dict:
         raise TypeError(
@@ -92,159 +90,134 @@ def as_recording(X, *, labels=None, src=None):
             f"{type(X).__name__}. Read a file first, for example with "
             "mne.io.read_raw()."
         )
-    return Recording(X)
+    if duration is not None:
+        raise ValueError(_WHOSE_DURATION.format("an array"))
+    return Recording(X, obs_names=_index_of(X))
 
 
-def _mne_types():
+_WHOSE_DURATION = (
+    "duration cuts a Raw into windows, and {} has none. Use duration=None, or give "
+    "the Raw."
+)
+
+
+def _check_duration(duration):
+    if duration is None:
+        return
+    is_number = isinstance(duration, numbers.Real) and not isinstance(duration, bool)
+    if not is_number or not 0 < duration < np.inf:
+        raise ValueError(
+            f"duration must be a positive number of seconds, got {duration!r}."
+        )
+
+
+@functools.cache
+def _kinds():
+    """Map the kinds of objects that are read to their classes."""
     import mne
 
-    return mne.io.BaseRaw, mne.BaseEpochs, mne.SourceEstimate
+    return {
+        "Raw": mne.io.BaseRaw,
+        "Epochs": mne.BaseEpochs,
+        "Evoked": mne.Evoked,
+        # Before Spectrum in every version, whichever inherits from which.
+        "EpochsSpectrum": mne.time_frequency.EpochsSpectrum,
+        "Spectrum": mne.time_frequency.Spectrum,
+        "SourceEstimate": mne.SourceEstimate,
+        "VolSourceEstimate": mne.VolSourceEstimate,
+        "MixedSourceEstimate": mne.MixedSourceEstimate,
+    }
 
 
-def _as_mne_list(X):
-    """Return a list of MNE objects, or None if X is something else."""
-    import mne
-
-    if isinstance(X, _mne_types()):
-        return [X]
-    if isinstance(X, (list, tuple)) and X and isinstance(X[0], _mne_types()):
-        strange = [type(x).__name__ for x in X if not isinstance(x, _mne_types())]
-        if strange:
-            raise TypeError(f"A list of recordings holds something else: {strange}.")
-        return list(X)
-    if isinstance(X, mne.Evoked):
+def _kind_of(x):
+    """Return the kind of an MNE object, or None if it is something else."""
+    for kind, cls in _kinds().items():
+        if isinstance(x, cls):
+            return kind
+    name = type(x).__name__
+    if "Vector" in name and name.endswith("SourceEstimate"):
         raise TypeError(
-            "An Evoked is an average, whose spectrum is not that of ongoing activity. "
-            "Give the Epochs or the Raw."
+            f"A {name} has three time series for each source. Use .magnitude(), or "
+            ".project('pca', src) for one with a sign."
         )
-    spectrum_types = mne.time_frequency.Spectrum, mne.time_frequency.EpochsSpectrum
-    first = X[0] if isinstance(X, (list, tuple)) and X else X
-    if isinstance(first, spectrum_types):
+    # Subclasses of list and dict in MNE-Python, as SourceSpaces, are not data either.
+    if type(x).__module__.partition(".")[0] == "mne":
         raise TypeError(
-            f"A {type(first).__name__} goes in as an array of power: "
-            "spectrum.get_data(picks='all') in the shape (n_obs, n_nodes, n_freqs), "
-            "with unit='power' and freqs=spectrum.freqs of the inverter."
-        )
-    name = type(X).__name__
-    if name.endswith("SourceEstimate"):
-        raise TypeError(
-            f"A {name} has no time series of cortical regions. Extract them with "
-            "mne.extract_label_time_course() and give the array, or use .magnitude() "
-            "or .project() of a vector source estimate."
+            f"A {name} cannot be inverted. Give one of {', '.join(_kinds())}, a list "
+            "of these, or an array."
         )
     return None
 
 
-def _from_mne(inst, labels, src):
-    """Return a Recording of one MNE object."""
-    raw_type, epochs_type, _ = _mne_types()
-    if isinstance(inst, (raw_type, epochs_type)):
-        kinds = inst.get_channel_types()
-        pairs = zip(inst.ch_names, kinds, strict=True)
-        bads = set(inst.info["bads"])
-        names = [n for n, kind in pairs if n not in bads and kind not in _NOT_REGIONS]
-        if not names:
-            raise ValueError(
-                f"{inst!r} has no channel that could be a region: all are bad, or of "
-                f"the kinds {sorted(set(kinds))}."
-            )
-        if isinstance(inst, raw_type):
-            # As MNE-Python's own spectra do: what is left, joined, would have steps.
-            # Epochs were cut with regard to annotations.
-            data = [inst.get_data(picks=names, reject_by_annotation="NaN")]
-            _check_series(data[0], names, _is_kept(inst, names[:1]))
-        else:
-            data = list(inst.get_data(picks=names))
-            for series in data:
-                _check_series(series, names)
-        band = (inst.info["highpass"] or 0.0, inst.info["lowpass"] or np.inf)
-        return Recording(data, float(inst.info["sfreq"]), tuple(names), band)
-    if labels is None:
-        raise ValueError(
-            "A SourceEstimate needs labels=, the regions to average over: a list of "
-            "mne.Label with the names of the connectome's regions, for example from "
-            "mne.read_labels_from_annot(subject, 'aparc')."
+def _kind_of_list(X):
+    """Return the one kind of a list's elements and the elements, or (None, None)."""
+    is_objects = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
+    if not isinstance(X, (list, tuple)) and not is_objects:
+        return None, None
+    elements = list(X)
+    if elements and all(_is_slice_of_raw(x) for x in elements):
+        raise TypeError(
+            "This is what indexing a single Raw gives, as cross-validation does: pairs "
+            "of data and times. Give epochs, mne.make_fixed_length_epochs(raw, "
+            "duration=..., preload=True), or a list of one Raw per person."
         )
-    return _from_source_estimate(inst, labels, src)
+    kinds = [_kind_of(x) for x in elements]
+    found = [kind for kind in kinds if kind is not None]
+    if not found:
+        return None, None
+    strange = [
+        type(x).__name__
+        for x, kind in zip(elements, kinds, strict=True)
+        if kind is None
+    ]
+    if strange:
+        raise TypeError(f"A list of recordings holds something else: {strange}.")
+    if len(set(found)) > 1:
+        raise TypeError(
+            f"A list of recordings must hold objects of one kind, got "
+            f"{', '.join(sorted(set(found)))}."
+        )
+    return found[0], elements
 
 
-def _is_kept(raw, picks):
-    """Return which samples are not annotated as bad, bool of shape (n_times,)."""
-    _, times = raw.get_data(
-        picks=picks, reject_by_annotation="omit", return_times=True, verbose="error"
+def _is_slice_of_raw(x):
+    return (
+        isinstance(x, tuple)
+        and len(x) == 2
+        and all(isinstance(part, np.ndarray) for part in x)
+        and x[0].ndim == 2
+        and x[1].ndim == 1
+        and x[0].shape[1] == len(x[1])
     )
-    kept = np.zeros(raw.n_times, dtype=bool)
-    kept[raw.time_as_index(times, use_rounding=True)] = True
-    return kept
 
 
-def _check_series(series, names, kept=None):
-    """Refuse channels that are flat or not finite, and name them."""
-    if kept is not None and not kept.all():
-        if not kept.any():
-            raise ValueError(
-                "All of the recording is annotated as bad. See raw.annotations."
-            )
-        series = series[:, kept]
-    problems = {
-        "hold NaN or infinite values": ~np.isfinite(series).all(axis=1),
-        "are flat": (series == series[:, :1]).all(axis=1),
-    }
-    for problem, where in problems.items():
-        found = [name for name, is_bad in zip(names, where, strict=True) if is_bad]
-        if found:
-            raise ValueError(
-                f"{len(found)} of {len(names)} regions {problem}: {', '.join(found)}. "
-                "Leave them out (raw.info['bads'], .pick), or annotate the segments "
-                "in which it happens as bad."
-            )
-
-
-def _from_source_estimate(stc, labels, src):
-    import mne
-
-    if src is not None:
-        series = mne.extract_label_time_course(
-            stc, labels, src, mode="mean_flip", verbose="error"
+def _read(x, kind, settings, *, is_alone):
+    """Read one MNE object; its epochs are one observation if it is one of a list."""
+    channels = {name: settings[name] for name in ("picks", "sensors")}
+    if kind == "Raw":
+        return read_raw(x, duration=settings["duration"], **channels)
+    if settings["duration"] is not None:
+        raise ValueError(_WHOSE_DURATION.format(f"a {kind}"))
+    if kind == "Epochs":
+        return read_epochs(x, joined=not is_alone, **channels)
+    if kind == "Evoked":
+        return read_evoked(x, **channels)
+    if kind.endswith("Spectrum"):
+        return read_spectrum(x, joined=not is_alone, **channels)
+    if settings["sensors"]:
+        raise TypeError(
+            f"A {kind} has sources, and no sensors for a lead field. Use "
+            "lead_field=None, or give the Raw or the Epochs."
         )
-    else:
-        series = np.array([_mean_over_label(stc, label) for label in labels])
-    series, names = np.asarray(series), tuple(label.name for label in labels)
-    _check_series(series, names)
-    return Recording([series], float(stc.sfreq), names)
+    if settings["picks"] is not None:
+        raise ValueError(f"picks chooses channels, but a {kind} has labels.")
+    sources = {name: settings[name] for name in ("labels", "src", "mode")}
+    return read_source_estimate(x, **sources)
 
 
-def _mean_over_label(stc, label):
-    """Mean over the sources of a label, which must have some."""
-    try:
-        return stc.in_label(label).data.mean(axis=0)
-    except ValueError as exc:
-        raise ValueError(
-            f"The source estimate has no source in the label {label.name!r}. Leave "
-            "the label out, or use a denser source space."
-        ) from exc
-
-
-def _join(recordings):
-    """Join recordings that must agree."""
-    first = recordings[0]
-    for other in recordings[1:]:
-        if other.sfreq != first.sfreq:
-            raise ValueError(
-                f"All recordings must have one sampling rate, got {first.sfreq:g} and "
-                f"{other.sfreq:g} Hz. Use .resample()."
-            )
-        if other.names != first.names:
-            differing = sorted(set(first.names) ^ set(other.names))
-            raise ValueError(
-                "All recordings must have the same channels in the same order; these "
-                f"are not in all: {differing or 'none, but the order differs'}. "
-                "Use .pick(names)."
-            )
-    data = [series for recording in recordings for series in recording.data]
-    bands = [recording.band for recording in recordings if recording.band is not None]
-    band = None
-    if bands:
-        highpasses, lowpasses = zip(*bands, strict=True)
-        band = (max(highpasses), min(lowpasses))
-    return dataclasses.replace(first, data=data, band=band)
+def _index_of(X):
+    """Return the names of a DataFrame's rows, or None if they are no names."""
+    if not (hasattr(X, "iloc") and hasattr(X, "columns")):
+        return None
+    names = tuple(X.index)
+    return names if all(isinstance(name, str) for name in names) and names else None

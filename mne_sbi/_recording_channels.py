@@ -1,0 +1,353 @@
+"""From objects of MNE-Python with channels to arrays: Raw, Epochs, Evoked, spectra."""
+
+import numpy as np
+
+from ._recording_arrays import Recording, active_projectors, check_power, check_series
+
+# Channels that are never a region's activity.
+_NOT_REGIONS = ("stim", "eog", "ecg", "emg", "resp", "syst", "exci", "ias")
+_SENSORS = ("eeg", "mag", "grad")
+# A window of which less than this share is left has hardly a spectrum of its own.
+_LEAST_KEPT = 0.5
+
+
+def read_raw(raw, *, picks=None, duration=None, sensors=False):
+    """Read a continuous recording.
+
+    Parameters
+    ----------
+    raw : mne.io.BaseRaw
+        The recording; segments annotated as bad become NaN.
+    picks : str | array_like | slice | None
+        Channels, as in MNE-Python.
+    duration : float | None
+        Length in s of the windows that become an observation each; ``None`` makes one
+        observation of the whole.
+    sensors : bool
+        Whether the channels are sensors, and not regions.
+
+    Returns
+    -------
+    recording : Recording
+        The observations.
+
+    Raises
+    ------
+    ValueError
+        If no channel is left, a channel has no usable values, or a window has too few.
+    """
+    names, info = _choose(raw, picks, sensors)
+    what = "sensors" if sensors else "regions"
+    # As MNE-Python's own spectra do: what is left, joined, would have steps.
+    series = raw.get_data(picks=names, reject_by_annotation="NaN")
+    kept = _is_kept(raw, names[:1])
+    sfreq = float(raw.info["sfreq"])
+    if duration is None:
+        check_series(series, names, what=what, kept=kept)
+        data = [series]
+    else:
+        data = []
+        for start, stop in _find_windows(raw.n_times, sfreq, duration):
+            where = f" from {start / sfreq:g} to {stop / sfreq:g} s"
+            _check_share(kept[start:stop], where)
+            part = np.ascontiguousarray(series[:, start:stop])
+            check_series(part, names, what=what, kept=kept[start:stop], where=where)
+            data.append(part)
+    if sensors:
+        data = [_reference(part, names, info) for part in data]
+    return Recording(data, sfreq, tuple(names), _band(raw.info), info=info)
+
+
+def _is_kept(raw, picks):
+    """Return which samples are not annotated as bad, bool of shape (n_times,)."""
+    _, times = raw.get_data(
+        picks=picks, reject_by_annotation="omit", return_times=True, verbose="error"
+    )
+    kept = np.zeros(raw.n_times, dtype=bool)
+    kept[raw.time_as_index(times, use_rounding=True)] = True
+    return kept
+
+
+def _find_windows(n_times, sfreq, duration):
+    """Return (start, stop) in samples of the consecutive windows of a recording."""
+    from mne.utils import logger
+
+    length = round(duration * sfreq)
+    if not 2 <= length <= n_times:
+        raise ValueError(
+            f"duration={duration:g} s does not fit a recording of {n_times / sfreq:g} "
+            f"s at {sfreq:g} Hz: a window must have two samples at least, and the "
+            "recording one window."
+        )
+    rest = n_times % length
+    if rest:
+        logger.info(
+            f"The last {rest / sfreq:g} s of the recording are left out, because they "
+            f"are shorter than a window of {duration:g} s."
+        )
+    return [(i, i + length) for i in range(0, n_times - length + 1, length)]
+
+
+def _check_share(kept, where):
+    if kept.mean() < _LEAST_KEPT:
+        raise ValueError(
+            f"The window{where} is annotated as bad but for {kept.mean():.0%} of it. "
+            "Leave such windows out with mne.make_fixed_length_epochs(raw, duration, "
+            "reject_by_annotation=True), and give the Epochs; or use longer windows."
+        )
+
+
+def read_epochs(epochs, *, picks=None, sensors=False, joined=False):
+    """Read epochs.
+
+    Parameters
+    ----------
+    epochs : mne.BaseEpochs
+        The epochs.
+    picks, sensors
+        As in :func:`read_raw`.
+    joined : bool
+        Make one observation of all epochs, with a gap of NaN between two, instead of
+        one observation of each.
+
+    Returns
+    -------
+    recording : Recording
+        The observations.
+    """
+    names, info = _choose(epochs, picks, sensors)
+    data = list(epochs.get_data(picks=names, verbose="error"))
+    if not data:
+        raise ValueError(
+            f"{epochs!r} holds no epoch. See epochs.drop_log for why they were dropped."
+        )
+    for series in data:
+        check_series(series, names, what="sensors" if sensors else "regions")
+    if sensors:
+        data = [_reference(series, names, info) for series in data]
+    if joined and len(data) > 1:
+        gap = np.full((len(names), 1), np.nan)
+        pieces = [piece for series in data for piece in (gap, series)]
+        data = [np.concatenate(pieces[1:], axis=1)]
+    sfreq = float(epochs.info["sfreq"])
+    return Recording(data, sfreq, tuple(names), _band(epochs.info), info=info)
+
+
+def read_evoked(evoked, *, picks=None, sensors=False):
+    """Read an average.
+
+    Parameters
+    ----------
+    evoked : mne.Evoked
+        The average.
+    picks, sensors
+        As in :func:`read_raw`.
+
+    Returns
+    -------
+    recording : Recording
+        One observation, marked as an average.
+    """
+    names, info = _choose(evoked, picks, sensors)
+    series = evoked.get_data(picks=names)
+    check_series(series, names, what="sensors" if sensors else "regions")
+    if sensors:
+        series = _reference(series, names, info)
+    return Recording(
+        [series],
+        float(evoked.info["sfreq"]),
+        tuple(names),
+        _band(evoked.info),
+        info=info,
+        is_average=True,
+    )
+
+
+def read_spectrum(spectrum, *, picks=None, sensors=False, joined=False):
+    """Read power spectra.
+
+    Parameters
+    ----------
+    spectrum : mne.time_frequency.Spectrum | mne.time_frequency.EpochsSpectrum
+        The spectra.
+    picks, sensors
+        As in :func:`read_raw`.
+    joined : bool
+        Make one observation of all epochs, their mean power.
+
+    Returns
+    -------
+    recording : Recording
+        The observations.
+
+    Raises
+    ------
+    TypeError
+        If the spectra are complex.
+    ValueError
+        If they are not averaged over segments or tapers, or hold EEG whose reference
+        is unknown.
+    """
+    import mne
+
+    names, info = _choose(spectrum, picks, sensors)
+    if info is not None:
+        _check_reference_of_power(info)
+    power = np.asarray(spectrum.get_data(picks=names))
+    if np.iscomplexobj(power):
+        raise TypeError(
+            "The spectrum is complex. Compute it with .compute_psd(output='power')."
+        )
+    is_epochs = isinstance(spectrum, mne.time_frequency.EpochsSpectrum)
+    if power.ndim != 2 + is_epochs:
+        raise ValueError(
+            "The spectrum holds each segment or taper by itself. Compute it with the "
+            "default average of .compute_psd()."
+        )
+    if not is_epochs:
+        power = power[np.newaxis]
+    if not len(power):
+        raise ValueError(f"{spectrum!r} holds no epoch.")
+    check_power(power, names, what="sensors" if sensors else "regions")
+    if joined:
+        power = power.mean(axis=0, keepdims=True)
+    return Recording(
+        power,
+        names=tuple(names),
+        band=_band(spectrum.info),
+        freqs=np.array(spectrum.freqs, dtype=float),
+        info=info,
+    )
+
+
+def _band(info):
+    return info["highpass"] or 0.0, info["lowpass"] or np.inf
+
+
+def _choose(inst, picks, sensors):
+    """Return the names of the channels to use, and the Info of them if sensors."""
+    import mne
+
+    kinds = dict(zip(inst.ch_names, inst.get_channel_types(), strict=True))
+    bads = set(inst.info["bads"])
+    if picks is None:
+        names = [
+            name
+            for name, kind in kinds.items()
+            if name not in bads
+            and (kind in _SENSORS if sensors else kind not in _NOT_REGIONS)
+        ]
+        if not names:
+            wanted = "an EEG or MEG sensor" if sensors else "a region"
+            raise ValueError(
+                f"{inst!r} has no channel that could be {wanted}: all are bad, or of "
+                f"the kinds {sorted(set(kinds.values()))}."
+            )
+    else:
+        names = _pick(inst.info, picks, bads)
+    if not sensors:
+        return names, None
+    strange = sorted({kinds[name] for name in names} - set(_SENSORS))
+    if strange:
+        raise ValueError(
+            f"picks={picks!r} chooses channels of the kinds {strange}, for which there "
+            f"is no lead field. Sensors are {', '.join(_SENSORS)}."
+        )
+    info = mne.pick_info(inst.info, [inst.ch_names.index(name) for name in names])
+    _check_eeg(info)
+    return names, info
+
+
+def _pick(info, picks, bads):
+    """Return the names that MNE-Python's picks mean, without bad channels."""
+    import mne
+
+    # MNE-Python's own reading of picks, on an object without any data.
+    empty = mne.EvokedArray(np.zeros((len(info["ch_names"]), 1)), info, verbose="error")
+    try:
+        names = empty.pick(picks, exclude=(), verbose="error").ch_names
+    except (ValueError, TypeError, IndexError) as exc:
+        raise type(exc)(
+            f"picks={picks!r} fits no channel of the recording, which has "
+            f"{', '.join(info['ch_names'])}. {exc}"
+        ) from exc
+    kept = [name for name in names if name not in bads]
+    if not kept:
+        raise ValueError(f"picks={picks!r} chooses bad channels only: {names}.")
+    listed = [picks] if isinstance(picks, str) else picks
+    if not isinstance(picks, slice):
+        # Asked for by its own name, a channel cannot just be missing.
+        refused = [name for name in listed if isinstance(name, str) and name in bads]
+        if refused:
+            raise ValueError(
+                f"picks names channels that are marked as bad: {refused}. Take them "
+                "from picks or from info['bads']."
+            )
+    return kept
+
+
+def _eeg_rows(info):
+    """Return the rows of EEG channels, int of shape (n_eeg,)."""
+    import mne
+
+    return mne.pick_types(info, meg=False, eeg=True, exclude=())
+
+
+def _check_eeg(info):
+    """Refuse EEG that an average reference does not make comparable."""
+    from mne.io.constants import FIFF
+
+    rows = _eeg_rows(info)
+    bipolar = [
+        info["ch_names"][row]
+        for row in rows
+        if info["chs"][row]["coil_type"] == FIFF.FIFFV_COIL_EEG_BIPOLAR
+    ]
+    if bipolar:
+        raise ValueError(
+            f"Bipolar channels have no common reference: {bipolar}. Give the channels "
+            "against one reference, or leave these out with picks."
+        )
+    if len(rows) == 1:
+        raise ValueError(
+            f"The only EEG channel, {info['ch_names'][rows[0]]}, has no average "
+            "reference. Give two at least, better many, or regions."
+        )
+
+
+def _reference(series, names, info):
+    """Give EEG the average reference of the channels used.
+
+    Whatever common reference the data had, it is the same after it.
+    """
+    rows = _eeg_rows(info)
+    if len(rows):
+        series = series.astype(float, copy=True)
+        series[rows] -= series[rows].mean(axis=0)
+        check_series(
+            series[rows],
+            [names[row] for row in rows],
+            what="EEG channels",
+            kept=~np.isnan(series[rows[0]]),
+            where=" after the average reference",
+        )
+    return series
+
+
+def _check_reference_of_power(info):
+    """Refuse power of EEG, which nobody can reference, unless it is known to be so."""
+    from mne.io.constants import FIFF
+
+    used = {info["ch_names"][row] for row in _eeg_rows(info)}
+    averaged = [
+        set(projector["data"]["col_names"])
+        for projector in active_projectors(info)
+        if projector["kind"] == FIFF.FIFFV_PROJ_ITEM_EEG_AVREF
+    ]
+    if used and used not in averaged:
+        raise ValueError(
+            "The lead field has the average reference, which power spectra of EEG "
+            "cannot be given any more. Give the Raw or the Epochs, or spectra after "
+            "raw.set_eeg_reference(projection=True).apply_proj() with the bad channels "
+            "marked."
+        )
