@@ -1,3 +1,4 @@
+from ._brain import plot_brain as plot_brain
 from ._calibration import plot_calibration as plot_calibration
 from ._calibration import plot_coverage as plot_coverage
 from ._calibration import plot_sbc as plot_sbc
