@@ -1,10 +1,11 @@
 """From source estimates of MNE-Python to time series of regions."""
 
+import numbers
 from pathlib import Path
 
 import numpy as np
 
-from ._checks import check_option
+from ._checks import check_option, did_you_mean
 from ._recording_arrays import Recording, check_series
 
 _MODES = ("auto", "mean_flip", "mean", "pca_flip", "max")
@@ -109,6 +110,13 @@ def _surface_labels(labels, stc):
     labels = [label for label in labels if label.name not in rest]
     if not labels:
         raise ValueError("labels holds no region.")
+    strange = {label.subject for label in labels} - {None, stc.subject}
+    if strange and stc.subject is not None:
+        raise ValueError(
+            f"The labels are those of {', '.join(sorted(strange))}, but the source "
+            f"estimate is of {stc.subject}. Use mne.morph_labels(labels, "
+            f"{stc.subject!r}), or morph the source estimate."
+        )
     empty = [label.name for label in labels if not _n_sources(label, stc)]
     if empty:
         raise ValueError(
@@ -134,8 +142,6 @@ def _n_sources(label, stc):
 
 def _volume_labels(labels, src):
     """Return labels as MNE-Python takes them, and the regions' names in their order."""
-    import mne
-
     if src.kind != "volume":
         raise ValueError(
             f"src is a {src.kind} source space, but a VolSourceEstimate needs that of "
@@ -153,27 +159,42 @@ def _volume_labels(labels, src):
         )
     if not Path(atlas).is_file():
         raise FileNotFoundError(f"There is no atlas {atlas}.")
-    table = None if isinstance(regions, dict) else mne.read_freesurfer_lut()[0]
-    if regions is None:
-        present = _values_of(atlas)
-        # The background carries a name as well.
-        regions = {
-            name: value for name, value in table.items() if value and value in present
-        }
-    elif not isinstance(regions, dict):
-        regions = [regions] if isinstance(regions, str) else list(regions)
-        unknown = [name for name in regions if name not in table]
-        if unknown:
-            raise ValueError(
-                f"FreeSurfer's table of names does not have {unknown}. Give a dict of "
-                "names and the atlas' values instead."
-            )
-        regions = {name: table[name] for name in regions}
-    absent = sorted(set(regions.values()) - _values_of(atlas))
+    present = _values_of(atlas)
+    if not isinstance(regions, dict):
+        regions = _freesurfer_values(atlas, regions, present)
+    elif not all(isinstance(value, numbers.Integral) for value in regions.values()):
+        raise TypeError(
+            "The dict of an atlas' regions must map names to whole numbers, got "
+            f"{regions!r:.80}."
+        )
+    absent = [name for name, value in regions.items() if value not in present]
     if absent or not regions:
-        names = [name for name, value in regions.items() if value in absent]
-        raise ValueError(f"The atlas {atlas} has no voxel of {names or 'any region'}.")
+        raise ValueError(f"The atlas {atlas} has no voxel of {absent or 'any region'}.")
     return (str(atlas), regions), list(regions)
+
+
+def _freesurfer_values(atlas, names, present):
+    """Map FreeSurfer's names, or those of all values present, to an atlas' values."""
+    import mne
+
+    # The numbers of other atlases have other meanings.
+    if Path(atlas).suffix != ".mgz":
+        raise ValueError(
+            f"The atlas {Path(atlas).name} is not one of FreeSurfer's (.mgz), whose "
+            "numbers have known names. Give (file, {name: number in the atlas})."
+        )
+    table = mne.read_freesurfer_lut()[0]
+    if names is None:
+        # The background carries a name as well.
+        return {name: n for name, n in table.items() if n and n in present}
+    names = [names] if isinstance(names, str) else list(names)
+    unknown = [name for name in names if name not in table]
+    if unknown:
+        raise ValueError(
+            f"FreeSurfer's table of regions does not have {unknown}."
+            f"{did_you_mean(unknown[0], table)}"
+        )
+    return {name: table[name] for name in names}
 
 
 def _values_of(atlas):

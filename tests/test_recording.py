@@ -169,12 +169,12 @@ def test_source_estimate_with_a_source_space(shared_data):
         (
             lambda: [make_raw(), make_raw("abd")],
             ValueError,
-            r"not in all: \['c', 'd'\]. Use .pick",
+            r"not in all: \['c', 'd'\]. Recording 1 lacks \['c'\] of .* has \['d'\] bes",
         ),
         (
             lambda: [make_raw(), make_raw().resample(50, verbose="error")],
             ValueError,
-            "one sampling rate, got 100 and 50 Hz. Use .resample",
+            r"one sampling rate, got 100 and 50 Hz \(recording 1\). Use .resample",
         ),
         (
             lambda: mne.io.RawArray(np.full((1, 9), np.nan), make_info(["a"])),
