@@ -9,6 +9,8 @@ from . import testing as testing
 from . import viz as viz
 from ._connectome import Connectome as Connectome
 from ._connectome import read_connectome as read_connectome
+from ._lead_field import LeadField as LeadField
+from ._lead_field import read_lead_field as read_lead_field
 from ._priors import Parameter as Parameter
 from ._priors import Prior as Prior
 from ._sys_info import sys_info as sys_info

@@ -17,10 +17,14 @@ FLOORS = {
     "_threads": 0,
     "_keras": 0,
     "_region_names": 0,
+    "_npz": 0,
+    "_sensors": 0,
     "_parameters": 1,
     "_priors": 1,
     "_connectome": 1,
     "_lead_field": 1,
+    "_forward_gain": 1,
+    "_template_lead_field": 1,
     "_recording": 1,
     "_recording_arrays": 1,
     "_recording_channels": 1,
@@ -44,11 +48,18 @@ DOORS = {
     "__main__": 6,
 }
 # A result plots itself, and a model or an estimator falls back on the packaged
-# connectome: inside a function only, so that importing them stays cheap. The commands
-# are a user of everything.
+# connectome: inside a function only, so that importing them stays cheap. The template's
+# lead field is made of the packaged parcels. The commands are a user of everything.
 DOORS_OPEN_TO = {
     "viz": {"inference", "diagnostics", "simulation", "estimators", "eeg_fmri"},
-    "datasets": {"models", "estimators", "eeg_fmri", "testing", "viz"},
+    "datasets": {
+        "_template_lead_field",
+        "models",
+        "estimators",
+        "eeg_fmri",
+        "testing",
+        "viz",
+    },
     "_sys_info": {"commands"},
     "commands": {"__main__"},
 }

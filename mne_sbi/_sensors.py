@@ -1,0 +1,161 @@
+"""Sensors: which of them are used, and what is projected out of them."""
+
+import sys
+
+import numpy as np
+
+from ._checks import did_you_mean
+
+
+def sensor_projector(info):
+    """Make the projector that recordings and lead fields share.
+
+    Parameters
+    ----------
+    info : mne.Info
+        Of the recording.
+
+    Returns
+    -------
+    projector : ndarray, shape (n_channels, n_channels)
+        Orthogonal projector over the good channels of ``info``, in its order, that
+        removes the vectors of the active projectors, cut to these channels, and what
+        all EEG channels share.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left of a channel.
+
+    Notes
+    -----
+    A projector that was applied before channels were dropped has mixed them into the
+    others, with weights that cannot be known afterwards. What it subtracted from the
+    remaining channels is, however, a combination of its vectors cut to these. Once
+    those are projected out of data and lead field alike, the history of a recording
+    makes no difference: neither which channels were bad when a projector was applied,
+    nor which reference was used.
+    """
+    names, kinds = zip(*good_channels(info).items(), strict=True)
+    is_eeg = np.array(kinds) == "eeg"
+    vectors = [is_eeg.astype(float)]
+    # The info in a forward solution has no such entry.
+    for projector in info.get("projs", ()):
+        if projector["active"]:
+            columns = {name: i for i, name in enumerate(projector["data"]["col_names"])}
+            index = [columns.get(name, -1) for name in names]
+            inside = np.array(index) >= 0
+            vectors += list(np.where(inside, projector["data"]["data"][:, index], 0.0))
+    vectors = [vector / np.linalg.norm(vector) for vector in vectors if vector.any()]
+    identity = np.eye(len(names))
+    if not vectors:
+        return identity
+    basis, strength, _ = np.linalg.svd(np.array(vectors).T, full_matrices=False)
+    # MNE-Python's threshold, below which it takes vectors for copies of each other.
+    basis = basis[:, strength > 1e-2 * strength[0]]
+    result = identity - basis @ basis.T
+    empty = [n for n, left in zip(names, np.diag(result), strict=True) if left < 1e-6]
+    if empty:
+        raise ValueError(
+            f"Reference and projectors leave nothing of {listing(empty)}: of "
+            f"{len(names)} channels, {basis.shape[1]} directions are removed. Use more "
+            "channels, or leave these out."
+        )
+    return result
+
+
+def rows_for(info, ch_names, ch_types=None):
+    """Find a recording's good channels among those of a lead field.
+
+    Parameters
+    ----------
+    info : mne.Info
+        Of the recording.
+    ch_names : sequence of str
+        Channels of the lead field.
+    ch_types : sequence of str | None
+        Their types.
+
+    Returns
+    -------
+    rows : list of int
+        Where the good channels of ``info`` are, in its order.
+
+    Raises
+    ------
+    TypeError
+        If ``info`` is no :class:`mne.Info`.
+    ValueError
+        If channels are missing, or are of another type.
+    """
+    check_info(info)
+    wanted = good_channels(info)
+    where = {name: i for i, name in enumerate(ch_names)}
+    missing = [name for name in wanted if name not in where]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(wanted)} good channels of the recording are not "
+            f"in the lead field: {listing(missing)}.{did_you_mean(missing[0], where)} "
+            f"The lead field has {len(where)} channels: {listing(list(where))}. Choose "
+            "channels with picks=, or make the lead field for this recording."
+        )
+    rows = [where[name] for name in wanted]
+    for row in rows if ch_types else []:
+        name, ours = ch_names[row], ch_types[row]
+        if wanted[name] != ours:
+            raise ValueError(
+                f"The channel {name} is of type {wanted[name]!r} in the recording and "
+                f"{ours!r} in the lead field. See raw.set_channel_types()."
+            )
+    return rows
+
+
+def good_channels(info):
+    """Return the names and types of the channels that are not marked as bad."""
+    kinds = zip(info["ch_names"], info.get_channel_types(), strict=True)
+    good = {name: kind for name, kind in kinds if name not in info["bads"]}
+    if not good:
+        raise ValueError(
+            "All channels of the recording are marked as bad. See raw.info['bads']."
+        )
+    return good
+
+
+def check_info(info):
+    """Refuse anything but an mne.Info."""
+    # Nobody can hold an Info without MNE-Python being imported.
+    if "mne" not in sys.modules or not isinstance(info, sys.modules["mne"].Info):
+        raise TypeError(
+            f"info must be an mne.Info, such as raw.info, got {type(info).__name__}."
+        )
+
+
+def check_names(label, names, n_expected, key):
+    """Check a list of names: their number, and that each stands for one thing."""
+    if isinstance(names, str):
+        raise TypeError(f"{label} must be a list of strings, got the string {names!r}.")
+    names = [str(name) if isinstance(name, np.str_) else name for name in names]
+    strange = [name for name in names if not isinstance(name, str)]
+    if strange:
+        raise TypeError(f"{label} must hold strings, got {strange[0]!r}.")
+    if not names:
+        raise ValueError(f"{label} must hold at least one name.")
+    if n_expected not in (None, len(names)):
+        axis = "column" if label == "node_names" else "row"
+        raise ValueError(
+            f"{label} must have one entry per {axis} of the gain: there are "
+            f"{n_expected} {axis}s, but {len(names)} entries were given."
+        )
+    if key is not None:
+        keys = [key(name) for name in names]
+        pairs = zip(names, keys, strict=True)
+        twice = [name for name, one in pairs if keys.count(one) > 1]
+        if twice:
+            raise ValueError(f"{label} must be unique, got twice: {listing(twice)}.")
+    return tuple(names)
+
+
+def listing(names, most=10):
+    """Join names for an error message, not more than can be read."""
+    text = ", ".join(names[:most])
+    return text if len(names) <= most else f"{text} and {len(names) - most} more"
