@@ -36,11 +36,11 @@ def read_raw(raw, *, picks=None, duration=None, sensors=False):
     ValueError
         If no channel is left, a channel has no usable values, or a window has too few.
     """
-    names, info = _choose(raw, picks, sensors)
+    rows, names, info = _choose(raw, picks, sensors)
     what = "sensors" if sensors else "regions"
     # As MNE-Python's own spectra do: what is left, joined, would have steps.
-    series = raw.get_data(picks=names, reject_by_annotation="NaN")
-    kept = _is_kept(raw, names[:1])
+    series = raw.get_data(picks=rows, reject_by_annotation="NaN")
+    kept = _is_kept(raw, rows[:1])
     sfreq = float(raw.info["sfreq"])
     if duration is None:
         check_series(series, names, what=what, kept=kept)
@@ -115,8 +115,8 @@ def read_epochs(epochs, *, picks=None, sensors=False, joined=False):
     recording : Recording
         The observations.
     """
-    names, info = _choose(epochs, picks, sensors)
-    data = list(epochs.get_data(picks=names, verbose="error"))
+    rows, names, info = _choose(epochs, picks, sensors)
+    data = list(epochs.get_data(picks=rows, verbose="error"))
     if not data:
         raise ValueError(
             f"{epochs!r} holds no epoch. See epochs.drop_log for why they were dropped."
@@ -148,8 +148,8 @@ def read_evoked(evoked, *, picks=None, sensors=False):
     recording : Recording
         One observation, marked as an average.
     """
-    names, info = _choose(evoked, picks, sensors)
-    series = evoked.get_data(picks=names)
+    rows, names, info = _choose(evoked, picks, sensors)
+    series = evoked.get_data(picks=rows)
     check_series(series, names, what="sensors" if sensors else "regions")
     if sensors:
         series = _reference(series, names, info)
@@ -190,10 +190,10 @@ def read_spectrum(spectrum, *, picks=None, sensors=False, joined=False):
     """
     import mne
 
-    names, info = _choose(spectrum, picks, sensors)
+    rows, names, info = _choose(spectrum, picks, sensors)
     if info is not None:
         _check_reference_of_power(info)
-    power = np.asarray(spectrum.get_data(picks=names))
+    power = np.asarray(spectrum.get_data(picks=rows))
     if np.iscomplexobj(power):
         raise TypeError(
             "The spectrum is complex. Compute it with .compute_psd(output='power')."
@@ -225,7 +225,7 @@ def _band(info):
 
 
 def _choose(inst, picks, sensors):
-    """Return the names of the channels to use, and the Info of them if sensors."""
+    """Return rows and names of the channels to use, and their Info if sensors."""
     import mne
 
     kinds = dict(zip(inst.ch_names, inst.get_channel_types(), strict=True))
@@ -245,17 +245,19 @@ def _choose(inst, picks, sensors):
             )
     else:
         names = _pick(inst.info, picks, bads)
+    # By number, because a channel's name may also be that of a type.
+    rows = [inst.ch_names.index(name) for name in names]
     if not sensors:
-        return names, None
+        return rows, names, None
     strange = sorted({kinds[name] for name in names} - set(_SENSORS))
     if strange:
         raise ValueError(
             f"picks={picks!r} chooses channels of the kinds {strange}, for which there "
             f"is no lead field. Sensors are {', '.join(_SENSORS)}."
         )
-    info = mne.pick_info(inst.info, [inst.ch_names.index(name) for name in names])
+    info = mne.pick_info(inst.info, rows)
     _check_eeg(info)
-    return names, info
+    return rows, names, info
 
 
 def _pick(info, picks, bads):
@@ -266,7 +268,7 @@ def _pick(info, picks, bads):
     empty = mne.EvokedArray(np.zeros((len(info["ch_names"]), 1)), info, verbose="error")
     try:
         names = empty.pick(picks, exclude=(), verbose="error").ch_names
-    except (ValueError, TypeError, IndexError) as exc:
+    except (ValueError, TypeError, IndexError, RuntimeError) as exc:
         raise type(exc)(
             f"picks={picks!r} fits no channel of the recording, which has "
             f"{', '.join(info['ch_names'])}. {exc}"
@@ -274,13 +276,14 @@ def _pick(info, picks, bads):
     kept = [name for name in names if name not in bads]
     if not kept:
         raise ValueError(f"picks={picks!r} chooses bad channels only: {names}.")
-    listed = [picks] if isinstance(picks, str) else picks
+    # Asked for one by one, a channel cannot just be missing. A type can have bad ones.
     if not isinstance(picks, slice):
-        # Asked for by its own name, a channel cannot just be missing.
-        refused = [name for name in listed if isinstance(name, str) and name in bads]
+        listed = [picks] if isinstance(picks, str) else picks
+        asked = {x if isinstance(x, str) else info["ch_names"][x] for x in listed}
+        refused = [name for name in names if name in bads & asked]
         if refused:
             raise ValueError(
-                f"picks names channels that are marked as bad: {refused}. Take them "
+                f"picks chooses channels that are marked as bad: {refused}. Take them "
                 "from picks or from info['bads']."
             )
     return kept

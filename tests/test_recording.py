@@ -169,7 +169,7 @@ def test_source_estimate_with_a_source_space(shared_data):
         (
             lambda: [make_raw(), make_raw("abd")],
             ValueError,
-            r"not in all: \['c', 'd'\]. Recording 1 lacks \['c'\] of .* has \['d'\] bes",
+            r"not in all: \['c', 'd'\]. Recording 1 lacks \['c'\] .* has \['d'\] bes",
         ),
         (
             lambda: [make_raw(), make_raw().resample(50, verbose="error")],
