@@ -3,20 +3,16 @@
 import dataclasses
 import functools
 import hashlib
-import zipfile
-import zlib
-from pathlib import Path
 
 import numpy as np
 
-from ._checks import check_array, did_you_mean, write_atomically
+from ._checks import check_array, did_you_mean
+from ._npz import read_npz, save_npz
 from ._region_names import normalize_region_name
 
 # No fibre in a human head is longer; a larger number is in millimetres.
 _LONGEST = 1.0  # m
 _FORMAT = "mne_sbi connectome 1"
-# What NumPy raises for a file that is cut short, altered or of another kind.
-_UNREADABLE = (EOFError, OSError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -281,10 +277,7 @@ class Connectome:
         ValueError
             If the name does not end in ``.npz``.
         """
-        if Path(fname).suffix != ".npz":
-            raise ValueError(f"The file's name must end in .npz, got {fname}.")
-        with write_atomically(fname, overwrite=overwrite) as temporary:
-            np.savez_compressed(temporary, format=_FORMAT, **self.to_dict())
+        save_npz(fname, self.to_dict(), version=_FORMAT, overwrite=overwrite)
 
     def __eq__(self, other):
         if not isinstance(other, Connectome):
@@ -333,24 +326,9 @@ def read_connectome(fname):
     ValueError
         If the file is damaged or holds something else.
     """
-    fname = Path(fname)
-    if not fname.is_file():
-        raise FileNotFoundError(f"There is no file {fname}.")
-    try:
-        # Opened here, because NumPy leaves a damaged file open.
-        with open(fname, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            content = {key: archive[key] for key in archive.files}
-    except _UNREADABLE as exc:
-        raise ValueError(
-            f"{fname} is damaged or not a connectome. Connectome.save() writes such "
-            "files."
-        ) from exc
-    found = str(content.get("format"))
-    if found != _FORMAT:
-        raise ValueError(
-            f"{fname} does not hold a connectome in a format that this version reads: "
-            f"expected {_FORMAT!r}, found {found!r}."
-        )
+    content = read_npz(
+        fname, version=_FORMAT, kind="connectome", writer="Connectome.save()"
+    )
     return Connectome.from_dict(content)
 
 

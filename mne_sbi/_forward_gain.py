@@ -1,6 +1,5 @@
 """Gains of regions from a forward solution of MNE-Python."""
 
-
 import numpy as np
 
 from ._sensors import listing
