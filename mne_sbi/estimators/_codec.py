@@ -10,11 +10,13 @@ import numpy as np
 
 from .. import features, inference
 from .._connectome import Connectome
+from .._lead_field import LeadField
 from .._priors import Parameter, Prior
 from ..models import ForwardModel, PluginError, get_model, list_models
 
 # Encoded objects are dicts with this key; nothing else is a dict in the JSON.
 _KIND = "is"
+_NOUNS = {"Connectome": Connectome, "LeadField": LeadField}
 _RECORDS = {"Parameter": Parameter, "SpectralNoise": features.SpectralNoise}
 _SETTINGS = {
     "LogPSD": features.LogPSD,
@@ -77,7 +79,7 @@ class Encoder:
     def _encode_object(self, value, name):
         cls = type(value)
         known = cls.__name__
-        if cls is Connectome:
+        if _NOUNS.get(known) is cls:
             return {_KIND: known, "of": self.encode(value.to_dict(), name)}
         if cls is Prior:
             return {_KIND: known, "of": self.encode(list(value.parameters), name)}
@@ -142,8 +144,8 @@ def decode(value, arrays):
     if kind == "dict":
         return {key: decode(item, arrays) for key, item in value["items"]}
     content = decode(value["of"], arrays)
-    if kind == "Connectome":
-        return Connectome.from_dict(content)
+    if kind in _NOUNS:
+        return _NOUNS[kind].from_dict(content)
     if kind == "Prior":
         return Prior(content)
     if kind == "model":

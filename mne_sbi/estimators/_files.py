@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import inference
 from .._checks import write_atomically
+from ..features._sensors import SensorMixing
 from ._codec import Encoder, decode
 from ._inverter import ModelInverter
 from ._named import SGMInverter
@@ -25,7 +26,7 @@ _METHODS = {
 # Settings that a file does not hold: objects of MNE-Python, and large arrays.
 _LEFT_OUT = ("labels", "src", "simulations")
 # Attributes that not every fitted inverter has.
-_OPTIONAL = ("n_features_in_", "input_shape_")
+_OPTIONAL = ("n_features_in_", "input_shape_", "lead_field_", "ch_names_")
 # What is raised for a file that is cut short, altered or of another kind.
 _UNREADABLE = (EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 
@@ -55,7 +56,8 @@ def save_inverter(inverter, fname, overwrite=False):
     Notes
     -----
     The file is a zip archive of ``inverter.json`` and ``arrays.npz``. It does not hold
-    the simulations, nor the objects of MNE-Python among the settings.
+    the simulations, nor the objects of MNE-Python among the settings; a lead field that
+    was made of one is in it.
     """
     if Path(fname).suffix != ".zip":
         raise ValueError(f"The file's name must end in .zip, got {fname}.")
@@ -74,6 +76,9 @@ def _note_left_out(inverter):
     """Tell which settings have to be given again after reading."""
     settings = inverter.get_params(deep=False)
     dropped = [n for n in ("labels", "src") if settings.get(n) is not None]
+    if inverter.lead_field_ is not None:
+        # The lead field itself is in the file.
+        dropped = []
     if dropped:
         from mne.utils import logger
 
@@ -100,6 +105,9 @@ def _describe(inverter, encoder):
         )
     settings = inverter.get_params(deep=False)
     kept = {name: v for name, v in settings.items() if name not in _LEFT_OUT}
+    if not isinstance(kept.get("lead_field"), (str, type(None))):
+        # An mne.Forward is large; what was made of it is enough to fit again.
+        kept["lead_field"] = inverter.lead_field_
     state, arrays = inverter.method_.get_state()
     observation = inverter.observation_
     fitted = {
@@ -210,13 +218,20 @@ def _restore(content, arrays):
     inverter.node_names_ = fitted["node_names"]
     inverter.bank_ = None
     inverter.features_ = fitted["features"] if fitted["has_features"] else None
+    inverter.lead_field_ = fitted.get("lead_field_")
+    inverter.ch_names_ = fitted.get("ch_names_")
+    mixing, nodes = None, fitted["nodes"]
+    if inverter.lead_field_ is not None:
+        gain, _ = inverter.lead_field_.for_nodes(inverter.model_.node_names)
+        mixing = SensorMixing(gain[:, nodes], inverter.ch_names_)
     inverter.observation_ = ObservationModel(
         inverter.model_,
         inverter.prior_,
         inverter.fixed_,
         fitted["features"],
-        fitted["nodes"],
+        nodes,
         fitted["unit"],
+        mixing,
     )
     for name in _OPTIONAL:
         if name in fitted:

@@ -4,15 +4,13 @@ import dataclasses
 
 import numpy as np
 
+from ._bank_rows import TrainingRows
 from ._inputs import adapt_model, find_nodes
 from ._observation import ObservationModel
 from ._plausibility import take_duration, warn_if_implausible, warn_if_synthetic
 from ._reading import read_observations, read_pairs
-from ._setup import (
-    check_bank,
-    check_n_simulations,
-    prior_for_pairs,
-)
+from ._sensors import describe_coverage, find_sensors
+from ._setup import check_bank, check_n_simulations, open_bank, prior_for_pairs
 
 
 def fit_to_simulations(inverter, X):
@@ -37,20 +35,13 @@ def fit_to_simulations(inverter, X):
         # Only looked at to see whether it fits.
         summaries = inverter.observation_.summarize(recording)
         warn_if_implausible(inverter, recording, summaries)
-    inverter.bank_ = _get_bank(inverter)
-    bank, observation = inverter.bank_, inverter.observation_
-    rows = np.flatnonzero(bank.valid)
-    summaries = bank.x if len(rows) == len(bank) else bank.x[rows]
-    resample = None
-    if observation.is_noisy:
-
-        def resample(indices, rng):
-            return observation.observe(summaries[indices], rng)
-
+    inverter.bank_, nodes = _get_bank(inverter)
+    observation = inverter.observation_
+    rows = TrainingRows(inverter.bank_, observation, nodes)
     inverter.method_.fit(
-        inverter.prior_.to_unit(bank.theta[rows]),
-        observation.normalize(summaries),
-        resample=resample,
+        inverter.prior_.to_unit(inverter.bank_.theta[rows.valid]),
+        rows if rows.is_lazy else rows[:],
+        resample=rows.resample if observation.is_noisy else None,
         random_state=inverter.seed_,
         verbose=inverter.verbose,
     )
@@ -120,40 +111,66 @@ def _set_observation(inverter, names, recording):
         features.set_params(freqs=freqs)
     if inverter.features is None and recording is not None:
         take_duration(features, recording)
+    lead_field, mixing = None, None
+    if inverter.lead_field is None:
+        nodes = find_nodes(inverter.model_, names)
+    else:
+        lead_field, nodes, mixing = find_sensors(
+            inverter.model_,
+            inverter.lead_field,
+            recording,
+            inverter.labels,
+            inverter.nodes,
+        )
     inverter.features_ = features
     inverter.observation_ = ObservationModel(
         inverter.model_,
         inverter.prior_,
         inverter.fixed_,
         features,
-        find_nodes(inverter.model_, names),
+        nodes,
         inverter.unit,
+        mixing,
     )
     inverter.node_names_ = inverter.observation_.node_names
+    inverter.lead_field_ = lead_field
+    inverter.ch_names_ = None if mixing is None else mixing.ch_names
+    _say_coverage(inverter)
+
+
+def _say_coverage(inverter):
+    """Log which nodes are observed, where it is not all of them."""
+    from mne.utils import logger, use_log_level
+
+    text = describe_coverage(inverter.model_, inverter.observation_)
+    if text is not None:
+        with use_log_level(inverter.verbose):
+            logger.info(text)
 
 
 def _get_bank(inverter):
-    """Return the caller's simulations, checked, or new ones."""
-    bank = inverter.simulations
-    if bank is None:
+    """Return the caller's simulations, checked, or new ones, and the nodes to use."""
+    if inverter.simulations is None:
         check_n_simulations(inverter.n_simulations)
         ranges = {name: (v, v) for name, v in inverter.fixed_.items()}
         ranges |= {p.name: (p.low, p.high) for p in inverter.prior_.parameters}
         inverter.model_.check_ranges(ranges)
-        return inverter.observation_.simulate_bank(
+        bank = inverter.observation_.simulate_bank(
             inverter.n_simulations,
             inverter.seed_,
             n_jobs=inverter.n_jobs,
             verbose=inverter.verbose,
         )
-    check_bank(bank, inverter)
+        return bank, None
+    bank = open_bank(inverter.simulations)
+    nodes = check_bank(bank, inverter)
     # Without a wish of the user's, what the simulations vary is inferred.
     inverter.prior_ = bank.prior
     inverter.fixed_ = inverter.fixed_ | bank.provenance.get("fixed", {})
     inverter.observation_ = dataclasses.replace(
         inverter.observation_, prior=bank.prior, fixed=inverter.fixed_
     )
-    return bank
+    return bank, nodes
 
 
 def _is_data(inverter, shape):

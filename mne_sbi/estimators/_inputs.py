@@ -69,9 +69,9 @@ def _find_regions(connectome, names):
         if known.intersection(map(normalize_region_name, names)):
             raise
         raise ValueError(
-            f"{exc} None of the names is a region's. Channels of sensors need source "
-            "imaging first: mne.extract_label_time_course() gives time series of "
-            "regions."
+            f"{exc} None of the names is a region's. Channels of sensors need "
+            "lead_field= ('template' or an mne.Forward), or source imaging first: "
+            "mne.extract_label_time_course() gives time series of regions."
         ) from exc
 
 
@@ -109,7 +109,10 @@ def match_nodes(recording, model, node_names):
             "channels, or fit again."
         )
     order = [found.index(name) for name in node_names]
-    data = [series[order] for series in recording.data]
+    if recording.is_series:
+        data = [series[order] for series in recording.data]
+    else:
+        data = recording.data[:, order]
     return dataclasses.replace(recording, data=data, names=tuple(node_names))
 
 
@@ -128,7 +131,7 @@ def adapt_model(model, recording):
     model : ForwardModel
         The same model.
     """
-    if not recording.from_mne or model.output != "timeseries":
+    if not recording.is_series or model.output != "timeseries":
         return model
     settings = model.get_params(deep=False)
     if settings.get("sfreq", 0) is None:
@@ -165,7 +168,14 @@ def summarize_recording(recording, model, features, n_nodes, unit):
         If shapes do not fit the model; the message says what would.
     """
     check_option("unit", unit, _UNITS)
-    if recording.from_mne:
+    if recording.freqs is not None:
+        if getattr(features, "freqs", None) is None:
+            raise ValueError(
+                "Spectra of MNE-Python need frequencies to be brought to: give "
+                "features=LogPSD(freqs=...), or the time series."
+            )
+        return features.extract_spectrum(recording.data, recording.freqs)
+    if recording.is_series:
         made = [
             features.extract(series[np.newaxis], recording.sfreq)
             for series in recording.data

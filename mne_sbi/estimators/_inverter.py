@@ -8,20 +8,19 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import draw_seed
 from .._keras import import_keras
 from .._priors import make_prior
-from ..diagnostics import Calibration
 from ..features import LogPSD
 from ..inference import Posterior
 from ._fit import fit_to_pairs, fit_to_simulations
+from ._plots import InverterPlots
 from ._reading import forget_inputs, read_features
 from ._refine import refine_parameters
+from ._self_checks import InverterChecks
 from ._setup import make_method, make_model
 
-# Tells the random numbers of checks from those of the training, whose seed may be the
-# same number.
-_CHECKS = 1
 
-
-class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
+class ModelInverter(
+    InverterPlots, InverterChecks, RegressorMixin, TransformerMixin, BaseEstimator
+):
     """Infer the parameters of a forward model from recordings.
 
     ``fit(X)`` learns from simulations of its own: X tells only what was recorded
@@ -44,17 +43,30 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         an object with settings.
     n_simulations : int
         Number of simulations.
-    simulations : SimulationBank | None
-        Simulations to learn from, in place of new ones: a grid search simulates once.
+    simulations : SimulationBank | path-like | None
+        Simulations to learn from, or the file they are in, in place of new ones: a grid
+        search simulates once.
     nodes : list of str | None
         Names of the rows of arrays, where they are not all nodes of the model in its
         order. MNE objects bring their names.
     unit : "dB" | "power"
         Unit of spectra that are given as arrays.
     labels : list of mne.Label | None
-        Regions, for source estimates.
+        Regions, for source estimates and for the sources of an ``mne.Forward``.
     src : mne.SourceSpaces | None
         Source space, for source estimates.
+    mode : str
+        How sources of a region are averaged, as in
+        :func:`mne.extract_label_time_course`; ``"auto"`` is ``"mean_flip"`` with
+        ``src`` and ``"mean"`` without.
+    lead_field : "template" | mne.Forward | LeadField | None
+        For recordings of sensors: what sensors record of each region. The simulations
+        pass through it, so that sensors are inverted without source imaging.
+        ``"template"`` computes it for the electrode positions of the recording.
+    picks : str | list | None
+        Channels to use, as in MNE-Python. Bad channels are left out.
+    duration : float | None
+        Cut each ``Raw`` into windows of this length in s, an observation each.
     n_draws : int
         Number of posterior draws per observation.
     random_state : None | int | numpy.random.RandomState
@@ -79,7 +91,11 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
     bank_ : SimulationBank | None
         The simulations.
     node_names_ : tuple of str | None
-        The regions, as the model spells them.
+        The regions that the recording sees, as the model spells them.
+    lead_field_ : LeadField | None
+        From regions to channels, with the reference and projections of the recording.
+    ch_names_ : tuple of str | None
+        The channels, with a lead field.
     n_features_in_ : int
         Second dimension of X, where X is an array.
     """
@@ -97,6 +113,10 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         unit="dB",
         labels=None,
         src=None,
+        mode="auto",
+        lead_field=None,
+        picks=None,
+        duration=None,
         n_draws=1000,
         random_state=None,
         n_jobs=None,
@@ -112,6 +132,10 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         self.unit = unit
         self.labels = labels
         self.src = src
+        self.mode = mode
+        self.lead_field = lead_field
+        self.picks = picks
+        self.duration = duration
         self.n_draws = n_draws
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -186,22 +210,25 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         std : ndarray, shape (n_obs, n_params)
             Standard deviations, only if ``return_std``.
         """
-        x = read_features(self, X)
+        x, _ = read_features(self, X)
         if return_std and (refine or not self.method_.gives_posterior):
             raise ValueError(
                 "return_std=True gives no standard deviation of refined or point "
                 "estimates. Use method='npe' without refine=True."
             )
-        if not self.method_.gives_posterior:
-            theta = self.prior_.from_unit(self.method_.predict(x))
-            draws = theta[:, np.newaxis]
-        else:
-            draws = self._draw(x, self.n_draws)
-            theta = draws.mean(axis=1)
+        theta, draws = self._estimate(x)
         if refine:
             theta = self._refine(x, theta, draws)
         theta = theta[:, 0] if self.y_ndim_ == 1 else theta
         return (theta, draws.std(axis=1)) if return_std else theta
+
+    def _estimate(self, x):
+        """Posterior means (n_obs, n_params) and draws (n_obs, n_draws, n_params)."""
+        if not self.method_.gives_posterior:
+            theta = self.prior_.from_unit(self.method_.predict(x))
+            return theta, theta[:, np.newaxis]
+        draws = self._draw(x, self.n_draws)
+        return draws.mean(axis=1), draws
 
     def transform(self, X):
         """Estimate parameters, as :meth:`predict` does.
@@ -249,9 +276,11 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         posterior : Posterior
             Draws with names and units.
         """
-        x = read_features(self, X)
+        x, obs_names = read_features(self, X)
         draws = self._draw(x, self.n_draws if n_draws is None else n_draws)
-        return Posterior(draws, self.prior_.names, self.prior_.units, self.prior_)
+        return Posterior(
+            draws, self.prior_.names, self.prior_.units, self.prior_, obs_names
+        )
 
     def _draw(self, x, n_draws):
         # The same noise for all: a prediction does not depend on the other rows.
@@ -283,11 +312,12 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        data : ndarray, shape (n_obs, n_nodes, n_freqs) or (n_obs, n_nodes, n_times)
-            Spectra in dB, or time series, of the observed nodes.
+        data : ndarray, shape (n_obs, n_rows, n_freqs) or (n_obs, n_rows, n_times)
+            Spectra in dB, or time series, of the observed nodes, or of the channels of
+            a lead field.
         """
         check_is_fitted(self)
-        data = self.observation_.simulate_nodes(theta, self.seed_)
+        data = self.observation_.simulate_rows(theta, self.seed_)
         return 10 * np.log10(data) if self.model_.output == "spectrum" else data
 
     def score(self, X, y=None):
@@ -309,68 +339,12 @@ class ModelInverter(RegressorMixin, TransformerMixin, BaseEstimator):
         """
         if y is not None:
             return r2_score(y, self.predict(X))
-        observed = read_features(self, X)
+        observed, _ = read_features(self, X)
         self._needs_model("score(X) without y")
-        predicted = self.observation_.predict_features(self.transform(X), self.seed_)
+        theta, _ = self._estimate(observed)
+        predicted = self.observation_.predict_features(theta, self.seed_)
         total = ((observed - observed.mean()) ** 2).sum()
         return float(1 - ((observed - predicted) ** 2).sum() / total)
-
-    def diagnose(self, n_simulations=500, *, n_draws=500, random_state=None):
-        """Check the calibration on fresh simulations with observation noise.
-
-        Parameters
-        ----------
-        n_simulations : int
-            Number of simulations.
-        n_draws : int
-            Number of posterior draws for each.
-        random_state : None | int
-            Source of randomness. Whatever it is, the simulations are others than those
-            of the training.
-
-        Returns
-        -------
-        calibration : Calibration
-            Coverage of intervals and ranks of the true values, per parameter.
-        """
-        theta, x = self.simulate_features(n_simulations, random_state=random_state)
-        # Shared noise would make the simulations' ranks move together.
-        seed = self._check_seed(random_state)
-        unit = self.method_.sample(x, n_draws, random_state=seed, shared_noise=False)
-        draws = self.prior_.from_unit(unit)
-        return Calibration.from_draws(draws, theta, names=self.prior_.names)
-
-    def simulate_features(self, n_simulations, *, random_state=None):
-        """Simulate observations: parameters from the prior, features with noise.
-
-        Parameters
-        ----------
-        n_simulations : int
-            Number of simulations.
-        random_state : None | int
-            Source of randomness. Whatever it is, the simulations are others than those
-            of the training.
-
-        Returns
-        -------
-        theta : ndarray, shape (n_simulations, n_params)
-            Parameters.
-        x : ndarray, shape (n_simulations, n_features)
-            What the network would see of them.
-        """
-        check_is_fitted(self)
-        self._needs_model("Simulating")
-        seed = self._check_seed(random_state)
-        bank = self.observation_.simulate_bank(
-            n_simulations, seed, n_jobs=self.n_jobs, verbose=self.verbose
-        )
-        x = self.observation_.observe(bank.x[bank.valid], np.random.default_rng(seed))
-        return bank.theta[bank.valid], x
-
-    def _check_seed(self, random_state):
-        """Seed of simulations for checks, from a stream that training does not use."""
-        seed = self.seed_ if random_state is None else draw_seed(random_state)
-        return draw_seed(np.random.default_rng([_CHECKS, seed]))
 
     def save(self, fname, overwrite=False):
         """Save the fitted inverter to one file, without pickle.

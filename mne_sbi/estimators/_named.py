@@ -41,17 +41,30 @@ class SGMInverter(ModelInverter):
         hidden layers with batch normalisation, trained on the squared error).
     n_simulations : int
         Number of simulations.
-    simulations : SimulationBank | None
-        Simulations to learn from, in place of new ones: a grid search simulates once.
+    simulations : SimulationBank | path-like | None
+        Simulations to learn from, or the file they are in, in place of new ones: a grid
+        search simulates once.
     nodes : list of str | None
         Names of the rows of arrays, where they are not all nodes of the connectome in
         its order. MNE objects bring their names.
     unit : "dB" | "power"
         Unit of spectra that are given as arrays.
     labels : list of mne.Label | None
-        Regions, for source estimates.
+        Regions, for source estimates and for the sources of an ``mne.Forward``.
     src : mne.SourceSpaces | None
         Source space, for source estimates.
+    mode : str
+        How sources of a region are averaged, as in
+        :func:`mne.extract_label_time_course`; ``"auto"`` is ``"mean_flip"`` with
+        ``src`` and ``"mean"`` without.
+    lead_field : "template" | mne.Forward | LeadField | None
+        For recordings of sensors: what sensors record of each region. The simulations
+        pass through it, so that sensors are inverted without source imaging.
+        ``"template"`` computes it for the electrode positions of the recording.
+    picks : str | list | None
+        Channels to use, as in MNE-Python. Bad channels are left out.
+    duration : float | None
+        Cut each ``Raw`` into windows of this length in s, an observation each.
     n_draws : int
         Number of posterior draws per observation.
     random_state : None | int | numpy.random.RandomState
@@ -76,7 +89,11 @@ class SGMInverter(ModelInverter):
     bank_ : SimulationBank | None
         The simulations.
     node_names_ : tuple of str | None
-        The regions, as the connectome spells them.
+        The regions that the recording sees, as the connectome spells them.
+    lead_field_ : LeadField | None
+        From regions to channels, with the reference and projections of the recording.
+    ch_names_ : tuple of str | None
+        The channels, with a lead field.
     n_features_in_ : int
         Second dimension of X, where X is an array.
 
@@ -105,6 +122,10 @@ class SGMInverter(ModelInverter):
         unit="dB",
         labels=None,
         src=None,
+        mode="auto",
+        lead_field=None,
+        picks=None,
+        duration=None,
         n_draws=1000,
         random_state=None,
         n_jobs=None,
@@ -123,6 +144,10 @@ class SGMInverter(ModelInverter):
             unit=unit,
             labels=labels,
             src=src,
+            mode=mode,
+            lead_field=lead_field,
+            picks=picks,
+            duration=duration,
             n_draws=n_draws,
             random_state=random_state,
             n_jobs=n_jobs,

@@ -25,7 +25,7 @@ def take_duration(features, recording):
         The recording.
     """
     noise = getattr(features, "noise", None)
-    if recording.from_mne and getattr(noise, "duration", None) is not None:
+    if recording.is_series and getattr(noise, "duration", None) is not None:
         shortest = min(recording.durations)
         features.set_params(noise=dataclasses.replace(noise, duration=shortest))
 
@@ -42,8 +42,15 @@ def warn_if_implausible(inverter, recording, summaries):
     summaries : ndarray, shape (n_obs, n_nodes, n_points)
         The summaries of it.
     """
-    if recording.from_mne:
+    if recording.is_average and inverter.model_.output == "spectrum":
+        warn_user(
+            "An Evoked holds what is locked to an event; the average removes most of "
+            "the ongoing activity that a spectral model describes. Give the Epochs or "
+            "the Raw."
+        )
+    if recording.is_series:
         _warn_if_short(inverter, recording)
+    if recording.from_mne:
         _warn_if_filtered(inverter, recording)
     elif inverter.model_.output == "spectrum" and inverter.unit == "dB":
         warn_if_power(summaries)

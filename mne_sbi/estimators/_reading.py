@@ -1,5 +1,7 @@
 """How an inverter reads the X and y that scikit-learn's methods take."""
 
+import dataclasses
+
 import numpy as np
 from sklearn.utils.validation import check_array as check_sklearn_array
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -8,6 +10,7 @@ from .._checks import check_array
 from .._recording import as_recording
 from ._inputs import match_nodes
 from ._plausibility import warn_if_implausible, warn_if_synthetic
+from ._sensors import match_channels
 
 # Attributes that only some kinds of X leave.
 _FROM_X = ("n_features_in_", "feature_names_in_", "input_shape_")
@@ -42,10 +45,32 @@ def read_observations(inverter, X, *, reset):
     recording : Recording
         The observations.
     """
-    recording = as_recording(X, labels=inverter.labels, src=inverter.src)
+    recording = _as_recording(inverter, X, reset=reset)
     if recording.from_mne:
         return recording
-    return as_recording(_validate(inverter, recording.data, reset=reset))
+    data = _validate(inverter, recording.data, reset=reset)
+    return dataclasses.replace(recording, data=data)
+
+
+def _as_recording(inverter, X, *, reset):
+    """Cross the border with the settings of the inverter."""
+    picks = inverter.picks
+    through = inverter.lead_field
+    if not reset:
+        through = inverter.lead_field_
+        if through is not None:
+            # The same channels as in the fit, or their average would be another
+            # reference.
+            picks = list(inverter.ch_names_)
+    return as_recording(
+        X,
+        labels=inverter.labels,
+        src=inverter.src,
+        mode=inverter.mode,
+        picks=picks,
+        duration=inverter.duration,
+        sensors=through is not None,
+    )
 
 
 def read_pairs(inverter, X, y):
@@ -67,10 +92,11 @@ def read_pairs(inverter, X, y):
     theta : ndarray of float, shape (n_obs,) | (n_obs, n_params)
         The parameters.
     """
-    recording = as_recording(X, labels=inverter.labels, src=inverter.src)
+    recording = _as_recording(inverter, X, reset=True)
     if not recording.from_mne:
         data, y = _validate(inverter, X, y, reset=True)
-        return as_recording(data), np.asarray(y, dtype=float)
+        recording = dataclasses.replace(recording, data=data)
+        return recording, np.asarray(y, dtype=float)
     y = check_array("y", y)
     if y.ndim not in (1, 2) or len(y) != len(recording):
         raise ValueError(
@@ -118,6 +144,8 @@ def read_features(inverter, X):
     -------
     x : ndarray, shape (n_obs, n_features)
         The features.
+    obs_names : tuple of str | None
+        Names of the observations, where X has them.
 
     Raises
     ------
@@ -137,8 +165,11 @@ def read_features(inverter, X):
                 "This inverter was fitted with fit(X, y) on features of shape "
                 f"{inverter.input_shape_} per observation. Give such features."
             )
-        return data.reshape(len(data), -1)
-    recording = match_nodes(recording, inverter.model_, inverter.node_names_)
+        return data.reshape(len(data), -1), recording.obs_names
+    if inverter.ch_names_ is not None:
+        recording = match_channels(recording, inverter.ch_names_)
+    else:
+        recording = match_nodes(recording, inverter.model_, inverter.node_names_)
     summaries = inverter.observation_.summarize(recording)
     warn_if_implausible(inverter, recording, summaries)
-    return inverter.observation_.normalize(summaries)
+    return inverter.observation_.normalize(summaries), recording.obs_names

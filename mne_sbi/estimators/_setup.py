@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import clone
@@ -10,7 +11,7 @@ from sklearn.base import clone
 from .._checks import check_option
 from .._priors import Prior
 from ..models import ForwardModel, get_model
-from ..simulation import SimulationBank
+from ..simulation import SimulationBank, read_simulation_bank
 from ..simulation._run import describe_settings
 
 _METHODS = {"npe": "NPE", "point": "PointRegressor", "abc": "RejectionABC"}
@@ -131,6 +132,35 @@ def prior_for_pairs(prior, theta, names, model):
     )
 
 
+def open_bank(simulations):
+    """Return the simulations of a setting, read from disk if it names a file.
+
+    Parameters
+    ----------
+    simulations : SimulationBank | path-like
+        The setting.
+
+    Returns
+    -------
+    bank : SimulationBank
+        The simulations.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if isinstance(simulations, (str, Path)):
+        return read_simulation_bank(simulations)
+    if not isinstance(simulations, SimulationBank):
+        raise TypeError(
+            "simulations must be a SimulationBank, as simulate(), the attribute bank_ "
+            "of an inverter and read_simulation_bank() give it, or the file of one, "
+            f"got {type(simulations).__name__}."
+        )
+    return simulations
+
+
 def check_bank(bank, inverter):
     """Check that simulations are of what is to be inferred.
 
@@ -141,18 +171,18 @@ def check_bank(bank, inverter):
     inverter : ModelInverter
         An inverter with model, prior and observed nodes.
 
+    Returns
+    -------
+    rows : ndarray of int | None
+        Where the observed nodes stand among those of the bank; ``None`` if they are
+        the same in the same order.
+
     Raises
     ------
-    TypeError
-        If it is no bank.
     ValueError
-        If model, parameters, settings of the model, summaries or nodes are others.
+        If model, parameters, settings of the model or summaries are others, or
+        observed nodes are missing.
     """
-    if not isinstance(bank, SimulationBank):
-        raise TypeError(
-            "simulations must be a SimulationBank, as read_simulation_bank() and the "
-            f"attribute bank_ of an inverter give it, got {type(bank).__name__}."
-        )
     _check_bank_model(bank, inverter)
     _check_bank_parameters(bank, inverter)
     _check_bank_summaries(bank, inverter)
@@ -169,13 +199,22 @@ def check_bank(bank, inverter):
                 "model. Give the model the same settings, or simulate again with "
                 "simulations=None."
             )
+    return _find_bank_rows(bank, inverter)
+
+
+def _find_bank_rows(bank, inverter):
+    """Find the observed nodes among those that were simulated."""
     made_for, names = bank.provenance.get("node_names"), inverter.node_names_
     if made_for is None or names is None or list(made_for) == list(names):
-        return
+        return None
+    features = inverter.observation_.simulated_features
+    missing = [name for name in names if name not in made_for]
+    if not missing and getattr(features, "keeps_nodes", True):
+        return np.array([made_for.index(name) for name in names])
     raise ValueError(
         f"The simulations are of {len(made_for)} nodes ({', '.join(made_for[:3])} ...) "
-        f"and the recording of {len(names)} ({', '.join(names[:3])} ...), or "
-        "they stand in another order. Simulate for the recorded nodes."
+        f"and the recording of {len(names)} ({', '.join(names[:3])} ...), of which "
+        f"these were not simulated: {missing[:10]}. Simulate for the recorded nodes."
     )
 
 
@@ -196,7 +235,7 @@ def _check_bank_summaries(bank, inverter):
     made = bank.provenance.get("summaries")
     if made is None:
         return
-    asked = inverter.features_.describe_summaries()
+    asked = inverter.observation_.simulated_features.describe_summaries()
     compared = made.keys() | asked.keys()
     if inverter.model_.output == "spectrum":
         # Its frequencies are the model's and compared as such, and there is no window.

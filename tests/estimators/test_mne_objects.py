@@ -91,6 +91,61 @@ def test_epochs(make_inverter, make_raw):
     np.testing.assert_array_equal(fitted.predict(pieces), together)
 
 
+def test_a_list_holds_a_recording_per_element(make_inverter, fitted, make_raw):
+    """All epochs of a person are one observation, with no window across a border."""
+    raws = [make_raw(duration=20.0, seed=seed) for seed in range(2)]
+    people = [
+        mne.make_fixed_length_epochs(raw, 5.0, preload=True, verbose="error")
+        for raw in raws
+    ]
+    together = fitted.predict(people)
+    assert together.shape == (2, 5)
+    extractor = LogPSD(freqs=fitted.model_.get_freqs())
+    power = 10 ** (extractor.extract(people[1].get_data(), 100.0) / 10)
+    # Interpolated decibels and averaged power do not commute exactly.
+    by_hand = 10 * np.log10(power.mean(axis=0))[np.newaxis]
+    np.testing.assert_allclose(
+        fitted.inverse_transform(together[1:]),
+        fitted.inverse_transform(fitted.predict(by_hand)),
+        atol=3,
+    )
+
+
+def test_windows_of_a_recording(make_inverter, make_raw):
+    raw = make_raw(duration=20.0)
+    inverter = make_inverter(duration=5.0).fit(raw)
+    assert inverter.features_.noise.duration == 5
+    epochs = mne.make_fixed_length_epochs(raw, 5.0, preload=True, verbose="error")
+    by_epoch = make_inverter().fit(epochs).predict(epochs)
+    np.testing.assert_allclose(inverter.predict(raw), by_epoch)
+
+
+def test_spectra_of_mne(make_inverter, fitted, raw):
+    settings = {"method": "welch", "n_fft": 200, "n_overlap": 100, "window": "hann"}
+    settings |= {"picks": "all", "verbose": "error"}
+    spectrum = raw.compute_psd(**settings)
+    np.testing.assert_allclose(fitted.predict(spectrum), fitted.predict(raw))
+    assert fitted.predict([spectrum, spectrum]).shape == (2, 5)
+    # A spectrum does not tell how long the recording was: 60 s are assumed.
+    assert make_inverter().fit(spectrum).features_.noise.duration == 60
+    epochs = mne.make_fixed_length_epochs(raw, 5.0, preload=True, verbose="error")
+    spectra = epochs.compute_psd(**settings)
+    assert fitted.predict(spectra).shape == (4, 5)
+    too_few = raw.compute_psd(fmax=30.0, **settings)
+    with pytest.raises(ValueError, match="to 30 Hz do not cover .* to 40 Hz"):
+        fitted.predict(too_few)
+
+
+def test_average_is_said_to_be_one(make_inverter, fitted, raw):
+    epochs = mne.make_fixed_length_epochs(raw, 10.0, preload=True, verbose="error")
+    evoked = epochs.average(picks="all")
+    features = LogPSD(noise=SpectralNoise(duration=10.0))
+    with pytest.warns(RuntimeWarning, match="An Evoked .* Give the Epochs"):
+        inverter = make_inverter(features=features).fit(evoked)
+    with pytest.warns(RuntimeWarning, match="An Evoked"):
+        assert inverter.predict([evoked, evoked]).shape == (2, 5)
+
+
 def test_source_estimate(fitted, make_inverter, raw):
     """Sources that all have their label's time course."""
     hemispheres = {"lh": [], "rh": []}

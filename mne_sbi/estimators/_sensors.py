@@ -1,0 +1,132 @@
+"""Recordings of sensors: which regions they see, through what, in which order."""
+
+import dataclasses
+
+import numpy as np
+
+from .._lead_field import LeadField, make_lead_field
+from ..features._sensors import SensorMixing
+
+
+def find_sensors(model, lead_field, recording, labels=None, nodes=None):
+    """Find what the sensors of a recording see of a model.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    lead_field : "template" | mne.Forward | LeadField
+        The setting of the inverter.
+    recording : Recording | None
+        What is recorded; ``None`` and arrays need a :class:`LeadField`, whose channels
+        are the rows.
+    labels : list of mne.Label | None
+        Regions of an ``mne.Forward``.
+    nodes : list of str | None
+        The inverter's names of rows, which have to be left out here.
+
+    Returns
+    -------
+    lead_field : LeadField
+        From regions to the channels of the recording, with its reference.
+    nodes : ndarray of int
+        The model's nodes that the sensors see.
+    mixing : SensorMixing
+        From these nodes to the channels.
+
+    Raises
+    ------
+    ValueError
+        If the model has no named nodes, or the recording no positions.
+    """
+    if nodes is not None:
+        raise ValueError(
+            "nodes= names rows that are regions, but with lead_field= the rows are "
+            "channels. Leave nodes out."
+        )
+    if model.node_names is None:
+        raise ValueError(
+            f"lead_field= needs a model whose nodes have names, and "
+            f"{type(model).__name__} has none. Give it a connectome."
+        )
+    info = None if recording is None else recording.info
+    if info is not None:
+        lead_field = make_lead_field(lead_field, info, labels)
+    elif not isinstance(lead_field, LeadField):
+        raise ValueError(
+            "Arrays do not say which sensors recorded them. Give objects of "
+            "MNE-Python, or lead_field=LeadField(...) with a row per row of the data."
+        )
+    gain, covered = lead_field.for_nodes(model.node_names)
+    nodes = np.flatnonzero(covered)
+    return lead_field, nodes, SensorMixing(gain[:, nodes], lead_field.ch_names)
+
+
+def match_channels(recording, ch_names):
+    """Bring the channels of a recording into the order of the fit.
+
+    Parameters
+    ----------
+    recording : Recording
+        New observations; arrays are taken as they are.
+    ch_names : tuple of str
+        The channels of the fit.
+
+    Returns
+    -------
+    recording : Recording
+        The same observations.
+
+    Raises
+    ------
+    ValueError
+        If a channel is missing.
+    """
+    if not recording.from_mne or recording.names == ch_names:
+        return recording
+    names = list(recording.names)
+    missing = [name for name in ch_names if name not in names]
+    if missing:
+        raise ValueError(
+            f"The recording lacks {len(missing)} of the {len(ch_names)} channels of "
+            f"the fit, or they are bad: {', '.join(missing[:10])}. Interpolate them "
+            "(.interpolate_bads()), or fit an inverter without them."
+        )
+    order = [names.index(name) for name in ch_names]
+    data = recording.data
+    if isinstance(data, np.ndarray):
+        data = data[:, order]
+    else:
+        data = [series[order] for series in data]
+    return dataclasses.replace(recording, data=data, names=tuple(ch_names))
+
+
+def describe_coverage(model, observation):
+    """Say in words which of a model's nodes a recording sees.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    observation : ObservationModel
+        What is observed of it.
+
+    Returns
+    -------
+    text : str | None
+        ``None`` if all nodes are observed themselves.
+    """
+    if observation.nodes is None or model.node_names is None:
+        return None
+    seen = set(observation.node_names)
+    unseen = [name for name in model.node_names if name not in seen]
+    if not unseen and observation.mixing is None:
+        return None
+    through = ""
+    if observation.mixing is not None:
+        through = f" by {len(observation.mixing.ch_names)} sensors"
+    text = f"{len(seen)} of {len(model.node_names)} nodes are observed{through}."
+    if unseen:
+        more = f" and {len(unseen) - 20} more" if len(unseen) > 20 else ""
+        text += f" Not observed: {', '.join(unseen[:20])}{more}."
+    return text
