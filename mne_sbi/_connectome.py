@@ -327,7 +327,11 @@ def read_connectome(fname):
         If the file is damaged or holds something else.
     """
     content = read_npz(
-        fname, version=_FORMAT, kind="connectome", writer="Connectome.save()"
+        fname,
+        ("weights", "lengths", "names", "description", "synthetic"),
+        version=_FORMAT,
+        kind="connectome",
+        writer="Connectome.save()",
     )
     return Connectome.from_dict(content)
 

@@ -65,7 +65,7 @@ def average_over_labels(forward, labels):
         if not len(index):
             empty.append(label.name)
             continue
-        columns.append(sources[:, index].mean(axis=1))
+        columns.append(sources[:, index].mean(axis=1, dtype=float))
     if empty:
         raise ValueError(
             f"{len(empty)} of {len(labels)} labels hold no source of the forward "
@@ -108,8 +108,6 @@ def _check_labels(labels):
     import mne
 
     kinds = mne.Label, mne.label.BiHemiLabel
-    if isinstance(labels, kinds):
-        labels = [labels]
     if not isinstance(labels, list | tuple):
         raise TypeError(f"labels must be a list of mne.Label, got {labels!r:.80}.")
     strange = [label for label in labels if not isinstance(label, kinds)]

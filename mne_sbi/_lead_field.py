@@ -359,7 +359,11 @@ def read_lead_field(fname):
         If the file is damaged or holds something else.
     """
     content = read_npz(
-        fname, version=_FORMAT, kind="lead field", writer="LeadField.save()"
+        fname,
+        ("gain", "ch_names", "node_names", "description"),
+        version=_FORMAT,
+        kind="lead field",
+        writer="LeadField.save()",
     )
     return LeadField.from_dict(content)
 

@@ -39,13 +39,15 @@ def save_npz(fname, content, *, version, overwrite=False):
         np.savez_compressed(temporary, format=version, **content)
 
 
-def read_npz(fname, *, version, kind, writer):
+def read_npz(fname, needed, *, version, kind, writer):
     """Read what :func:`save_npz` wrote.
 
     Parameters
     ----------
     fname : path-like
         The file.
+    needed : iterable of str
+        Names of the arrays that it must hold.
     version : str
         The format that is expected.
     kind : str
@@ -82,4 +84,7 @@ def read_npz(fname, *, version, kind, writer):
             f"{fname} does not hold a {kind} in a format that this version reads: "
             f"expected {version!r}, found {found!r}."
         )
+    missing = sorted(set(needed) - content.keys())
+    if missing:
+        raise ValueError(f"{fname} is damaged: it lacks {', '.join(missing)}.")
     return content

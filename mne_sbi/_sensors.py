@@ -33,8 +33,9 @@ def sensor_projector(info):
     others, with weights that cannot be known afterwards. What it subtracted from the
     remaining channels is, however, a combination of its vectors cut to these. Once
     those are projected out of data and lead field alike, the history of a recording
-    makes no difference: neither which channels were bad when a projector was applied,
-    nor which reference was used.
+    makes no difference: neither which further channels took part when a projector was
+    applied, nor which reference was used. Channels that were bad at that time, but are
+    good now, are the one exception; nothing tells them from the others.
     """
     names, kinds = zip(*good_channels(info).items(), strict=True)
     is_eeg = np.array(kinds) == "eeg"
