@@ -12,7 +12,15 @@ _N_SHOWN = 5
 
 
 def plot_predictive(
-    measured, predicted, freqs, *, names=None, noisy=None, nodes=None, show=True
+    measured,
+    predicted,
+    freqs,
+    *,
+    names=None,
+    noisy=None,
+    nodes=None,
+    rows="regions",
+    show=True,
 ):
     """Plot measured spectra against those that the posterior predicts.
 
@@ -34,6 +42,8 @@ def plot_predictive(
         The predictions with observation noise.
     nodes : sequence of int | None
         The regions to show; by default five, evenly spread over all.
+    rows : str
+        What they are called, such as ``"regions"`` or ``"channels"``.
     show : bool
         Show the figure.
 
@@ -42,7 +52,7 @@ def plot_predictive(
     fig : matplotlib.figure.Figure
         The figure.
     """
-    panels = _panels(measured, predicted, freqs, names, noisy, nodes)
+    panels = _panels(measured, predicted, freqs, names, noisy, nodes, rows)
     fig, axes = make_panels(*grid_shape(len(panels), 3), panel=(2.9, 2.1))
     _draw_panels(fig, axes, panels)
     return finish(fig, show)
@@ -107,7 +117,7 @@ def plot_inversion(
     return finish(fig, show)
 
 
-def _panels(measured, predicted, freqs, names, noisy, nodes):
+def _panels(measured, predicted, freqs, names, noisy, nodes, rows="regions"):
     """Check the arrays and collect, per panel, title and curves."""
     freqs = check_array("freqs", freqs, shape=(None,))
     measured = check_array("measured", measured, shape=(None, len(freqs)))
@@ -118,7 +128,7 @@ def _panels(measured, predicted, freqs, names, noisy, nodes):
         bands["noisy"] = check_array("noisy", noisy, shape=shape)
     if names is not None and len(names) != n_nodes:
         raise ValueError(
-            f"names must be those of the {n_nodes} regions of measured, got "
+            f"names must be those of the {n_nodes} {rows} of measured, got "
             f"{len(names)}."
         )
     if nodes is None:
@@ -126,14 +136,15 @@ def _panels(measured, predicted, freqs, names, noisy, nodes):
         # order of most atlases.
         n_shown = min(_N_SHOWN, n_nodes)
         nodes = ((np.arange(n_shown) + 0.5) * n_nodes / n_shown).astype(int)
-    chosen = [(f"mean of {n_nodes} regions", slice(None))]
-    chosen += [(names[i] if names is not None else f"region {i}", [i]) for i in nodes]
+    one = rows.removesuffix("s")
+    chosen = [(f"mean of {n_nodes} {rows}", slice(None))]
+    chosen += [(names[i] if names is not None else f"{one} {i}", [i]) for i in nodes]
     ends = [(1 - _LEVEL) / 2, 0.5, (1 + _LEVEL) / 2]
     panels = []
-    for title, rows in chosen:
-        panel = {"title": title, "freqs": freqs, "measured": measured[rows].mean(0)}
+    for title, which in chosen:
+        panel = {"title": title, "freqs": freqs, "measured": measured[which].mean(0)}
         for name, spectra in bands.items():
-            panel[name] = np.quantile(spectra[:, rows].mean(1), ends, axis=0)
+            panel[name] = np.quantile(spectra[:, which].mean(1), ends, axis=0)
         panels.append(panel)
     return panels
 

@@ -72,8 +72,10 @@ def test_predictive(inverter, make_raw, spectra):
     fig = inverter.plot_predictive(raw, n_draws=30, show=False)
     measured = fig.axes[0].lines[-1]
     np.testing.assert_allclose(measured.get_xdata(), FREQS)
-    psd = raw.compute_psd("welch", n_fft=200, n_overlap=100, picks="all")
-    expected = inverter.features_.extract_spectrum(psd.get_data(picks="all")[None], psd.freqs)
+    settings = {"n_fft": 200, "n_overlap": 100, "window": "hann", "picks": "all"}
+    psd = raw.compute_psd("welch", **settings).get_data("all")
+    frequencies = np.arange(101) / 2.0
+    expected = inverter.features_.extract_spectrum(psd[None], frequencies)
     expected = inverter.features_.normalize(expected)[0].mean(axis=0)
     np.testing.assert_allclose(measured.get_ydata(), expected, atol=1e-3)
     assert panels(fig) == ["mean of 5 regions", *NAMES]
@@ -114,11 +116,11 @@ def test_features_of_the_callers_have_no_spectra(make_inverter, tmp_path):
 
 def test_report(inverter, spectra, tmp_path):
     report = mne.Report(title="Study", verbose="error")
-    names = ["ann", "b<b", "cy", "di"]
-    X = inverter.predict_posterior(spectra)
-    given = Posterior(X.draws, X.names, X.units, X.prior, names)
+    names = ["ann", "b<b"]
+    found = inverter.predict_posterior(spectra[:2])
+    given = Posterior(found.draws, found.names, found.units, found.prior, names)
     posterior = inverter.add_to_report(
-        report, spectra, title="Spectral graph", posterior=given, calibration=40
+        report, spectra[:2], title="Spectral graph", posterior=given, calibration=40
     )
     assert posterior is given
     page = save(report, tmp_path)
@@ -137,7 +139,7 @@ def test_report(inverter, spectra, tmp_path):
         assert float(shown[3]) == pytest.approx(factor * row.mean, rel=1e-3)
         assert float(shown[-1]) == pytest.approx(row.contraction, abs=0.01)
     # Marginals, pairs and spectra of each, and one of the calibration.
-    assert page.n_images == 3 * 4 + 1
+    assert page.n_images == 3 * 2 + 1
     assert any(text.startswith("Observed: 5 regions, lh.cuneus") for text in page.texts)
     assert any("over 40 fresh simulations" in text for text in page.texts)
     assert ["seed", "0"] not in page.rows
