@@ -3,7 +3,9 @@
 The Desikan-Killiany parcels and the subcortical structures of FreeSurfer go by many
 spellings: MNE writes ``bankssts-lh``, FreeSurfer ``ctx-lh-bankssts`` and
 ``Left-Thalamus-Proper``, toolboxes and papers ``LHbankssts``, ``lh_bankssts``,
-``L_bankssts`` or ``lBKS``. Nodes are matched through one of them.
+``L_bankssts`` or ``lBKS``. The regions of other atlases are spelt in the same styles:
+AAL2's ``Precentral_L``, Schaefer's ``7Networks_LH_Vis_1``. Nodes are matched through
+one of them.
 """
 
 import functools
@@ -72,7 +74,9 @@ _KNOWN |= {alias: name for name, aliases in _SUBCORTICAL.items() for alias in al
 
 _SEPARATOR = r"[\s._-]+"
 _PREFIX = re.compile(rf"(lh|rh|left|right|l|r){_SEPARATOR}(.+)")
-_SUFFIX = re.compile(rf"(.+?){_SEPARATOR}(lh|rh|left|right|l|r)")
+_SUFFIX = re.compile(rf"(.+?){_SEPARATOR}\(?(lh|rh|left|right|l|r)\)?")
+# The atlas of Schaefer et al. (2018) has the side inside. doi:10.1093/cercor/bhx179
+_NETWORKS = re.compile(rf"((?:7|17)networks){_SEPARATOR}(lh|rh){_SEPARATOR}(.+)")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -90,8 +94,9 @@ def normalize_region_name(name):
     canonical : str
         The hemisphere, a dot, and the region in lower case: ``"lh.bankssts"``,
         ``"lh.thalamus"``. Regions that are not of the Desikan-Killiany atlas keep
-        their own name after the hemisphere; a name in an unknown style is returned in
-        lower case without surrounding blanks.
+        their own name after the hemisphere, with ``_`` between its parts:
+        ``"lh.frontal_sup_2"``. A name without a hemisphere is returned in lower case
+        without surrounding blanks.
 
     Raises
     ------
@@ -113,8 +118,12 @@ def normalize_region_name(name):
         if found is None or side not in (None, found):
             break
         side, region = found, rest
-    region = _known_region(region) or region
-    return region if side is None else f"{side}.{region}"
+    known = _known_region(region)
+    if side is None:
+        return known or region
+    # The spelling of AAL, of which not every copy keeps it.
+    region = re.sub(_SEPARATOR, "_", region).replace("cerebelum", "cerebellum")
+    return f"{side}.{known or region}"
 
 
 def _known_region(region):
@@ -124,6 +133,8 @@ def _known_region(region):
 
 def _split_side(name):
     """Split a name in lower case into the hemisphere, or None, and the rest."""
+    if found := _NETWORKS.fullmatch(name):
+        return found[2], f"{found[1]}_{found[3]}"
     if found := _PREFIX.fullmatch(name):
         return _SIDES[found[1]], found[2]
     if found := _SUFFIX.fullmatch(name):
