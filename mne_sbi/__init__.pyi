@@ -14,6 +14,7 @@ from ._lead_field import read_lead_field as read_lead_field
 from ._priors import Parameter as Parameter
 from ._priors import Prior as Prior
 from ._sys_info import sys_info as sys_info
+from .estimators import EpochsToArray as EpochsToArray
 from .estimators import ModelInverter as ModelInverter
 from .estimators import SGMInverter as SGMInverter
 from .estimators import read_inverter as read_inverter
@@ -23,5 +24,6 @@ from .models import get_model as get_model
 from .models import list_models as list_models
 from .simulation import SimulationBank as SimulationBank
 from .simulation import read_simulation_bank as read_simulation_bank
+from .simulation import simulate as simulate
 
 __version__: str

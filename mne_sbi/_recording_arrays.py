@@ -7,7 +7,7 @@ import numpy as np
 from ._region_names import normalize_region_name
 
 # Sampling rates that came through float32 headers, or as 1 / tstep, differ by rounding.
-_SAME_RATE = 1e-6
+SAME_RATE = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,7 +202,7 @@ def join(recordings):
 def _check_grid(first, other, index):
     """Compare sampling rates, or the frequencies of spectra."""
     if first.is_series:
-        if not np.isclose(other.sfreq, first.sfreq, rtol=_SAME_RATE, atol=0):
+        if not np.isclose(other.sfreq, first.sfreq, rtol=SAME_RATE, atol=0):
             raise ValueError(
                 f"All recordings must have one sampling rate, got {first.sfreq:g} and "
                 f"{other.sfreq:g} Hz (recording {index}). Use .resample()."

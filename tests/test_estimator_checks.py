@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mne_sbi import ModelInverter, SGMInverter
+from mne_sbi import EpochsToArray, ModelInverter, SGMInverter
 from mne_sbi.inference import NPE, PointRegressor
 from mne_sbi.models import SpectralGraphModel
 from mne_sbi.testing import make_connectome
@@ -14,6 +14,11 @@ CONNECTOME = make_connectome(5)
 POINT = PointRegressor(
     (32,), n_components=None, max_iter=40, batch_size=16, learning_rate=0.01
 )
+
+
+@parametrize_with_checks([EpochsToArray()], expected_failed_checks=lambda _: {})
+def test_scikit_learn_of_transformers(estimator, check):
+    check(estimator)
 
 
 @pytest.mark.slow

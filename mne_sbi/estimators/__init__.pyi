@@ -1,3 +1,4 @@
+from ._arrays import EpochsToArray as EpochsToArray
 from ._files import read_inverter as read_inverter
 from ._inverter import ModelInverter as ModelInverter
 from ._named import SGMInverter as SGMInverter
