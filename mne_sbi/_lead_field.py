@@ -145,17 +145,14 @@ class LeadField:
 
         Notes
         -----
-        The head is a sphere with four shells (the conductivities are those of
-        :func:`mne.make_sphere_model`); a sphere is fitted to the electrodes, and they
-        are placed on the template's scalp in the directions in which its centre sees
-        them, so that neither the size of the head nor the origin of the positions
-        matters. Each region is a dipole at its centroid in fsaverage, along its mean
-        normal, times the coherence of its normals, because opposite walls of folds
-        cancel [1]_.
+        The head is a sphere with four shells, onto whose surface the electrodes are
+        brought by the sphere that fits them best and the plane of nasion and ears.
+        Each region is a dipole at its centroid in fsaverage, along its mean normal,
+        times the coherence of its normals, because opposite walls of folds cancel [1]_.
 
-        Such a lead field tells anterior from posterior and left from right. It is no
-        head model of the person: against a boundary-element model of MNE's sample
-        subject, the regions' topographies correlate with 0.95 (median).
+        This is no head model of the person: against a boundary-element model of MNE's
+        sample subject, the topographies of the regions correlate with 0.95 (median; a
+        tenth of them with less than 0.88).
 
         References
         ----------

@@ -1,4 +1,12 @@
-"""An EEG lead field without a forward solution, from what the packages carry."""
+"""An EEG lead field without a forward solution, from what the packages carry.
+
+The head is a sphere with the four shells of :func:`mne.make_sphere_model`. A sphere is
+fitted to the electrodes, and they come to the template's scalp in the directions in
+which its centre sees them, stretched from the top so that nasion and ears come to their
+place: head size, origin and the roundness of a montage hardly matter then. Each region
+is a dipole at its centroid in fsaverage along its mean normal, times the coherence of
+its normals, because opposite walls of folds cancel.
+"""
 
 import numpy as np
 
@@ -98,26 +106,21 @@ def _electrodes(info):
         raise ValueError(
             f"{len(missing)} of {len(channels)} EEG channels have no position: "
             f"{listing(missing)}. Set them with info.set_montage(...), for example "
-            "raw.set_montage('colin27_1005', match_case=False), or mark or drop these "
-            "channels."
+            "raw.set_montage('colin27_1005', match_case=False); for channels that are "
+            "no electrodes on the head, use raw.set_channel_types() or "
+            "raw.drop_channels()."
         )
     if not known.any():
         raise ValueError("All EEG channels are marked as bad and have no position.")
-    frames = {
-        int(channel["coord_frame"])
-        for channel, is_known in zip(channels, known, strict=True)
-        if is_known
-    }
+    used = [channel for channel, there in zip(channels, known, strict=True) if there]
+    frames = {int(channel["coord_frame"]) for channel in used}
     if frames != {int(FIFF.FIFFV_COORD_HEAD)}:
         raise ValueError(
             "The electrodes' positions must be in head coordinates (relative to nasion "
             f"and ears), but are in the frames {sorted(frames)} of MNE-Python. Set a "
             "montage that has these fiducials with info.set_montage(...)."
         )
-    names = [channel["ch_name"] for channel in channels]
-    return [n for n, is_known in zip(names, known, strict=True) if is_known], positions[
-        known
-    ]
+    return [channel["ch_name"] for channel in used], positions[known]
 
 
 def _to_head(positions, normals):
@@ -144,9 +147,27 @@ def _place(electrodes):
             f"The electrodes lie on a sphere of {radius:.3g} m radius, which is no "
             "head. Positions must be in m; see info.set_montage(...)."
         )
-    directions = electrodes - centre
-    distances = np.linalg.norm(directions, axis=1, keepdims=True)
-    return _CENTRE + _HEAD_RADIUS * directions / distances
+    x, y, z = (electrodes - centre).T
+    from_top = np.arctan2(np.hypot(x, y), z)
+    # Nasion and ears, at the height zero of head coordinates, must come to where they
+    # are on the template. Spherical montages have them on the equator.
+    template = _angle_of_ears(_CENTRE, _ELECTRODES_RADIUS)
+    from_top *= template / _angle_of_ears(centre, radius)
+    around = np.arctan2(y, x)
+    directions = np.stack(
+        [
+            np.sin(from_top) * np.cos(around),
+            np.sin(from_top) * np.sin(around),
+            np.cos(from_top),
+        ],
+        axis=1,
+    )
+    return _CENTRE + _HEAD_RADIUS * directions
+
+
+def _angle_of_ears(centre, radius):
+    """Return the angle at the centre between the top and nasion or ears, in rad."""
+    return np.arccos(np.clip(-centre[2] / radius, -1, 1))
 
 
 def _fit_head(electrodes):
