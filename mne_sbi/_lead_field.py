@@ -13,6 +13,10 @@ from ._region_names import normalize_region_name
 from ._sensors import check_info, check_names, listing, rows_for, sensor_projector
 
 _FORMAT = "mne_sbi lead field 1"
+_CHOICES = (
+    "lead_field must be 'template', an mne.Forward (with labels=) or a LeadField. Read "
+    "a file first: mne.read_forward_solution() or mne_sbi.read_lead_field(). Got"
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -40,12 +44,12 @@ class LeadField:
     TypeError
         If a name is not a string.
     ValueError
-        If the shapes do not fit, a value is not finite, or a name stands twice.
+        If shapes do not fit, a value is not finite, or a name stands twice.
 
     Notes
     -----
-    A lead field never changes: the gain is a read-only copy of what was given, and two
-    lead fields with the same content are equal and have the same hash.
+    A lead field never changes: the gain is a read-only copy, and two lead fields with
+    the same content are equal and have the same hash.
     """
 
     gain: np.ndarray
@@ -66,7 +70,7 @@ class LeadField:
         }
         if self.ch_types is not None:
             fields["ch_types"] = check_names("ch_types", self.ch_types, len(gain), None)
-        self.__setstate__({"ch_types": None} | fields)
+        self.__setstate__(fields)
 
     def __setstate__(self, state):
         # The frozen dataclass forbids assignment; unpickling comes here too, because
@@ -84,8 +88,7 @@ class LeadField:
             A forward solution on the cortical surfaces, with free or fixed
             orientation. It is not changed.
         labels : list of mne.Label
-            The regions, with the names of the nodes, on the surfaces of the forward
-            solution.
+            The regions, with the names of the nodes, on the same surfaces.
 
         Returns
         -------
@@ -95,18 +98,13 @@ class LeadField:
 
         Raises
         ------
-        TypeError
-            If the arguments are of other types.
         ValueError
-            If the source space is no surface, or labels hold no source of it. MNE
-            drops sources near the skull without an error, so that a small label can
-            be empty in one person's forward solution only.
+            If the source space is no surface, or labels hold no source of it.
 
         Notes
         -----
         Within a region, every source is given the same moment along the surface
-        normal. Where the cortex is folded, the fields of opposite walls cancel, so that
-        the gain of a region is smaller than that of any dipole in it.
+        normal, so that the fields of opposite walls of folds cancel.
         """
         from ._forward_gain import average_over_labels
 
@@ -132,13 +130,11 @@ class LeadField:
         Returns
         -------
         lead_field : LeadField
-            The EEG channels, bad ones that have a position among them, and the 68
-            cortical regions of :func:`mne_sbi.datasets.load_parcels`.
+            The EEG channels that have a position, bad ones too, and the 68 regions of
+            :func:`mne_sbi.datasets.load_parcels`.
 
         Raises
         ------
-        TypeError
-            If ``info`` is no :class:`mne.Info`.
         ValueError
             If there are no EEG channels, good ones have no position, or the positions
             cannot be those of electrodes on a head.
@@ -183,8 +179,8 @@ class LeadField:
     @functools.cached_property
     def fingerprint(self):
         """SHA-256 of gain, channels and nodes, as hexadecimal digits."""
-        names = [*self.ch_names, "", *self.node_names]
-        digest = hashlib.sha256("\n".join(names).encode())
+        names = "\n".join([*self.ch_names, "", *self.node_names])
+        digest = hashlib.sha256(names.encode())
         # Little-endian on every machine, so that a cache can be shared.
         digest.update(self.gain.astype("<f8").tobytes())
         return digest.hexdigest()
@@ -206,11 +202,9 @@ class LeadField:
 
         Raises
         ------
-        TypeError
-            If ``info`` is no :class:`mne.Info`.
         ValueError
-            If the lead field lacks channels of the recording, which are listed, or a
-            channel has another type in it.
+            If the lead field lacks channels of the recording or has them as another
+            type, or the projectors leave nothing of a channel.
         """
         rows = rows_for(info, self.ch_names, self.ch_types)
         return dataclasses.replace(
@@ -232,8 +226,7 @@ class LeadField:
         Returns
         -------
         gain : ndarray, shape (n_channels, n_names)
-            The gain, zero for nodes that the lead field does not have: subcortical
-            ones are hardly seen at the sensors.
+            The gain, zero for nodes that the lead field does not have.
         covered : ndarray of bool, shape (n_names,)
             Which nodes the lead field has.
 
@@ -243,9 +236,8 @@ class LeadField:
             If the lead field has none of the nodes, or two names stand for one.
         """
         names = check_names("names", names, None, normalize_region_name)
-        where = {
-            normalize_region_name(name): i for i, name in enumerate(self.node_names)
-        }
+        own = [normalize_region_name(name) for name in self.node_names]
+        where = {name: i for i, name in enumerate(own)}
         index = [where.get(normalize_region_name(name), -1) for name in names]
         covered = np.array(index) >= 0
         if not covered.any():
@@ -253,8 +245,7 @@ class LeadField:
                 f"The lead field has none of the {len(names)} nodes "
                 f"{listing(names)}. It has {listing(self.node_names)}."
             )
-        gain = np.where(covered, self.gain[:, index], 0.0)
-        return gain, covered
+        return np.where(covered, self.gain[:, index], 0.0), covered
 
     def to_dict(self):
         """Describe the lead field by arrays and strings.
@@ -371,8 +362,8 @@ def make_lead_field(lead_field, info, labels=None):
     Parameters
     ----------
     lead_field : "template" | mne.Forward | LeadField
-        ``"template"`` needs nothing but the positions of the electrodes
-        (:meth:`LeadField.from_template`); an ``mne.Forward`` needs ``labels``
+        ``"template"`` needs the positions of the electrodes
+        (:meth:`LeadField.from_template`), an ``mne.Forward`` needs ``labels``
         (:meth:`LeadField.from_forward`).
     info : mne.Info
         Of the recording.
@@ -395,24 +386,15 @@ def make_lead_field(lead_field, info, labels=None):
     if isinstance(lead_field, str):
         if lead_field != "template":
             hint = did_you_mean(lead_field, ["template"])
-            raise ValueError(f"{_choices(repr(lead_field))}{hint}")
+            raise ValueError(f"{_CHOICES} {lead_field!r}.{hint}")
         lead_field = LeadField.from_template(info)
     elif isinstance(lead_field, sys.modules["mne"].Forward):
         if labels is None:
             raise ValueError(
-                "A forward solution needs labels=, the regions to average over: a list "
-                "of mne.Label with the names of the model's nodes, for example from "
-                "mne.read_labels_from_annot(subject, 'aparc')."
+                "A forward solution needs labels=, the regions to average over, named "
+                "as the model's nodes: mne.read_labels_from_annot(subject, 'aparc')."
             )
         lead_field = LeadField.from_forward(lead_field, labels)
     elif not isinstance(lead_field, LeadField):
-        raise TypeError(_choices(type(lead_field).__name__))
+        raise TypeError(f"{_CHOICES} {type(lead_field).__name__}.")
     return lead_field.prepare(info)
-
-
-def _choices(given):
-    return (
-        "lead_field must be 'template', an mne.Forward (with labels=) or a LeadField, "
-        f"got {given}. Read a file first: mne.read_forward_solution() or "
-        "mne_sbi.read_lead_field()."
-    )

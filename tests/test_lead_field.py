@@ -343,10 +343,10 @@ def test_make_lead_field(forward, labels):
 @pytest.mark.parametrize(
     "given, error, message",
     [
-        ("templat", ValueError, "must be 'template'.* got 'templat'.*Did you mean"),
+        ("templat", ValueError, "must be 'template'.* Got 'templat'. Did you mean"),
         ("sample-fwd.fif", ValueError, "Read a file first"),
-        (np.zeros((3, 4)), TypeError, "an mne.Forward .* or a LeadField, got ndarray"),
-        (None, TypeError, "got NoneType"),
+        (np.zeros((3, 4)), TypeError, "an mne.Forward .* or a LeadField.* Got ndarray"),
+        (None, TypeError, "Got NoneType"),
     ],
 )
 def test_choices_that_are_none(given, error, message):
