@@ -146,9 +146,8 @@ class LeadField:
         Each region is a dipole at its centroid in fsaverage, along its mean normal,
         times the coherence of its normals, because opposite walls of folds cancel [1]_.
 
-        This is no head model of the person: against a boundary-element model of MNE's
-        sample subject, the topographies of the regions correlate with 0.95 (median; a
-        tenth of them with less than 0.88).
+        This is no head model of a person: with those of a boundary-element model of one
+        head, the topographies correlate with 0.95 (median; a tenth of them below 0.88).
 
         References
         ----------

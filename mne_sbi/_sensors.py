@@ -93,6 +93,15 @@ def rows_for(info, ch_names, ch_types=None):
     wanted = good_channels(info)
     where = {name: i for i, name in enumerate(ch_names)}
     missing = [name for name in wanted if name not in where]
+    # Said first, because hundreds of names would hide it.
+    others = {wanted[name] for name in missing} - set(ch_types or wanted.values())
+    if others:
+        kinds = sorted(set(ch_types))
+        raise ValueError(
+            f"The recording has {len(missing)} channels of the types {sorted(others)}, "
+            f"but the lead field is of {kinds}. Choose channels with picks={kinds}, or "
+            "give an mne.Forward and labels= for all of them."
+        )
     if missing:
         raise ValueError(
             f"{len(missing)} of {len(wanted)} good channels of the recording are not "

@@ -5,6 +5,7 @@ from mne.io.constants import FIFF
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mne_sbi import LeadField, _template_lead_field
+from mne_sbi._lead_field import make_lead_field
 from mne_sbi.datasets import load_parcels
 
 PARCELS = load_parcels()
@@ -241,6 +242,17 @@ def test_other_channels_are_left_out():
     other = mne.create_info(["EOG", "STI"], 100.0, ["eog", "stim"])
     raw.add_channels([mne.io.RawArray(np.zeros((2, 10)), other, verbose="error")])
     assert LeadField.from_template(raw.info) == LeadField.from_template(info)
+
+
+def test_meg_beside_eeg():
+    info = montage_info("fsaverage_1020")
+    raw = mne.io.RawArray(np.zeros((21, 10)), info, verbose="error")
+    meg = mne.create_info(["MEG 0111", "MEG 0112"], 100.0, ["mag", "grad"])
+    raw.add_channels([mne.io.RawArray(np.zeros((2, 10)), meg, verbose="error")])
+    message = r"2 channels of the types \['grad', 'mag'\].*picks=\['eeg'\]"
+    with pytest.raises(ValueError, match=message):
+        make_lead_field("template", raw.info)
+    assert make_lead_field("template", raw.pick(["eeg"]).info).n_channels == 21
 
 
 def in_millimetres(info):
