@@ -119,7 +119,7 @@ def read_epochs(epochs, *, picks=None, sensors=False, joined=False):
     data = list(epochs.get_data(picks=rows, verbose="error"))
     if not data:
         raise ValueError(
-            f"{epochs!r} holds no epoch. See epochs.drop_log for why they were dropped."
+            f"The {type(epochs).__name__} holds no epoch. See epochs.drop_log for why they were dropped."
         )
     for series in data:
         check_series(series, names, what="sensors" if sensors else "regions")
@@ -207,7 +207,7 @@ def read_spectrum(spectrum, *, picks=None, sensors=False, joined=False):
     if not is_epochs:
         power = power[np.newaxis]
     if not len(power):
-        raise ValueError(f"{spectrum!r} holds no epoch.")
+        raise ValueError(f"The {type(spectrum).__name__} holds no epoch.")
     check_power(power, names, what="sensors" if sensors else "regions")
     if joined:
         power = power.mean(axis=0, keepdims=True)
@@ -240,7 +240,7 @@ def _choose(inst, picks, sensors):
         if not names:
             wanted = "an EEG or MEG sensor" if sensors else "a region"
             raise ValueError(
-                f"{inst!r} has no channel that could be {wanted}: all are bad, or of "
+                f"The {type(inst).__name__} has no channel that could be {wanted}: all are bad, or of "
                 f"the kinds {sorted(set(kinds.values()))}."
             )
     else:

@@ -110,14 +110,15 @@ def normalize_region_name(name):
     # would be the left isthmus of the cingulate.
     if name[:1] in ("l", "r") and name[1:] in _ABBREVIATIONS:
         return f"{_SIDES[name[0]]}.{_ABBREVIATIONS[name[1:]]}"
-    region = re.sub(rf"^ctx{_SEPARATOR}", "", name.lower())
+    region = re.sub(rf"^(ctx{_SEPARATOR})+(?=.)", "", name.lower())
     side = None
-    # Twice, because some atlases write the side at both ends: "L_V1_ROI-lh".
-    for _ in range(2):
+    # Again, because some atlases write the side at both ends: "L_V1_ROI-lh".
+    while True:
         found, rest = _split_side(region)
         if found is None or side not in (None, found):
             break
-        side, region = found, rest
+        # What separates nothing goes, lest the name is not its own spelling.
+        side, region = found, rest.strip("_-. \t") or rest
     known = _known_region(region)
     if side is None:
         return known or region
