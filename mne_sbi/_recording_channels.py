@@ -119,7 +119,8 @@ def read_epochs(epochs, *, picks=None, sensors=False, joined=False):
     data = list(epochs.get_data(picks=rows, verbose="error"))
     if not data:
         raise ValueError(
-            f"The {type(epochs).__name__} holds no epoch. See epochs.drop_log for why they were dropped."
+            f"The {type(epochs).__name__} holds no epoch. See epochs.drop_log for why "
+            "they were dropped."
         )
     for series in data:
         check_series(series, names, what="sensors" if sensors else "regions")
@@ -240,8 +241,8 @@ def _choose(inst, picks, sensors):
         if not names:
             wanted = "an EEG or MEG sensor" if sensors else "a region"
             raise ValueError(
-                f"The {type(inst).__name__} has no channel that could be {wanted}: all are bad, or of "
-                f"the kinds {sorted(set(kinds.values()))}."
+                f"The {type(inst).__name__} has no channel that could be {wanted}: "
+                f"all are bad, or of the kinds {sorted(set(kinds.values()))}."
             )
     else:
         names = _pick(inst.info, picks, bads)
