@@ -134,6 +134,20 @@ class ForwardModel(BaseEstimator, ABC):
         """
         return
 
+    def prepare(self):
+        """Do what all simulations of these settings share, before the first one.
+
+        By default there is nothing to do. A model that computes tables overrides this
+        and keeps them on disk, so that other processes find them; it must not keep
+        them in the object, which is sent to every process that simulates.
+
+        Returns
+        -------
+        self : ForwardModel
+            The model.
+        """
+        return self
+
     def get_parameters(self):
         """Return the parameters that these settings of the model have.
 

@@ -8,9 +8,12 @@ import numpy as np
 
 from .._checks import check_array, write_atomically
 from .._priors import Prior
+from ._rows import LazyRows
 
 _FORMAT = "mne_sbi simulations 1"
 _ARRAYS = ("theta", "x", "valid")
+# Rows copied at once from a bank whose summaries are on disk.
+_BLOCK = 2048
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -22,7 +25,8 @@ class SimulationBank:
     theta : array, shape (n_simulations, n_params)
         Parameters in their units.
     x : array, shape (n_simulations, n_nodes, n_points)
-        Summaries of the simulations, without observation noise.
+        Summaries of the simulations, without observation noise. Those of a bank in a
+        folder stay on disk: ``bank.x[rows]`` reads the rows that are asked for.
     valid : array of bool, shape (n_simulations,)
         Which simulations are finite and may be learnt from.
     prior : Prior
@@ -42,7 +46,7 @@ class SimulationBank:
     def __post_init__(self):
         n_params = len(self.prior.names)
         theta = check_array("theta", self.theta, shape=(None, n_params))
-        x = np.asarray(self.x)
+        x = self.x if isinstance(self.x, LazyRows) else np.asarray(self.x)
         valid = np.asarray(self.valid)
         if x.ndim != 3 or len(x) != len(theta) or valid.shape != (len(theta),):
             raise ValueError(
@@ -52,9 +56,10 @@ class SimulationBank:
         if valid.dtype != bool:
             raise TypeError(f"valid must hold booleans, got {valid.dtype}.")
         for name, array in zip(_ARRAYS, (theta, x, valid), strict=True):
-            # A view, so that the caller's own array stays writable.
-            array = array.view()
-            array.flags.writeable = False
+            if isinstance(array, np.ndarray):
+                # A view, so that the caller's own array stays writable.
+                array = array.view()
+                array.flags.writeable = False
             object.__setattr__(self, name, array)
 
     def __len__(self):
@@ -96,10 +101,31 @@ class SimulationBank:
             raise ValueError(f"n must lie between 1 and {len(self) - 1}, got {n}.")
         return tuple(
             SimulationBank(
-                self.theta[s], self.x[s], self.valid[s], self.prior, self.provenance
+                self.theta[s],
+                self._rows_of_x(s),
+                self.valid[s],
+                self.prior,
+                self.provenance,
             )
             for s in (slice(n), slice(n, None))
         )
+
+    def get_valid(self):
+        """Return the simulations that may be learnt from.
+
+        Returns
+        -------
+        theta : ndarray, shape (n_valid, n_params)
+            Parameters in their units.
+        x : array, shape (n_valid, n_nodes, n_points)
+            Their summaries; still on disk, if those of the bank are.
+        """
+        if self.valid.all():
+            return self.theta, self.x
+        return self.theta[self.valid], self._rows_of_x(self.valid)
+
+    def _rows_of_x(self, rows):
+        return self.x.choose(rows) if isinstance(self.x, LazyRows) else self.x[rows]
 
     def save(self, fname, overwrite=False):
         """Save to an HDF5 file; the file is complete or not there.
@@ -128,16 +154,25 @@ class SimulationBank:
                 file.attrs["format"] = _FORMAT
                 file.attrs["contents"] = json.dumps(contents)
                 for name in _ARRAYS:
-                    file[name] = getattr(self, name)
+                    array = getattr(self, name)
+                    if not isinstance(array, LazyRows):
+                        file[name] = array
+                        continue
+                    copy = file.create_dataset(name, array.shape, array.dtype)
+                    for start in range(0, len(array), _BLOCK):
+                        rows = slice(start, min(start + _BLOCK, len(array)))
+                        copy[rows] = array[rows]
 
 
 def read_simulation_bank(fname):
-    """Read a bank that was saved with :meth:`SimulationBank.save`.
+    """Read a bank from a file or a folder.
 
     Parameters
     ----------
     fname : path-like
-        Name of the file.
+        Name of a file that :meth:`SimulationBank.save` wrote, which is read into
+        memory; or of a folder that :func:`mne_sbi.simulate` made, whose summaries are
+        read when they are needed.
 
     Returns
     -------
@@ -147,14 +182,18 @@ def read_simulation_bank(fname):
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file or folder.
     ValueError
-        If the file is damaged or holds something else.
+        If it is damaged, not complete, or holds something else.
     """
     import h5py
 
+    if Path(fname).is_dir():
+        from ._folder import read_bank_folder
+
+        return read_bank_folder(fname)
     if not Path(fname).is_file():
-        raise FileNotFoundError(f"There is no file {fname}.")
+        raise FileNotFoundError(f"There is no file or folder {fname}.")
     damaged = (
         f"{fname} is damaged or not a simulation bank. SimulationBank.save() writes "
         "such files."

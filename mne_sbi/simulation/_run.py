@@ -1,13 +1,27 @@
 """Make simulations in chunks, each a pure function of model, prior, seed and number."""
 
 import contextlib
-from importlib.metadata import version
+import threading
+from pathlib import Path
 
 import numpy as np
 
 from .._checks import draw_seed
 from .._threads import one_blas_thread
 from ._bank import SimulationBank
+from ._folder import (
+    check_chunk,
+    chunk_file,
+    chunk_sizes,
+    label_of,
+    open_folder,
+    read_bank_folder,
+    remove_leftovers,
+    write_chunk,
+)
+from ._recipe import describe_settings, make_recipe
+
+__all__ = ["describe_settings", "simulate", "summarize"]
 
 # Draws in one chunk. Part of what makes results reproducible: changing it changes them.
 _CHUNK = 2048
@@ -20,115 +34,174 @@ _SHARE = 640
 # Increments of an additive recurrence that covers an interval evenly, however many
 # values are taken (the golden ratio).
 _GOLDEN = (np.sqrt(5) - 1) / 2
-# Settings that decide how a model is simulated, not what comes out of it.
-_NOT_DECISIVE = ("engine", "n_jobs", "verbose")
 # Give up when the model refuses this share of the draws of a prior.
 _MAX_REFUSED = 0.999
+# The threads of a process prepare a model one after the other, which is once.
+_PREPARING = threading.Lock()
 
 
 def simulate(
     model,
-    prior,
-    n_simulations,
+    prior=None,
+    n_simulations=20_000,
     *,
-    features,
+    fname=None,
+    features=None,
     fixed=None,
     nodes=None,
     random_state=None,
     n_jobs=None,
+    overwrite=False,
     verbose=None,
 ):
     """Draw parameters from a prior, simulate, and summarise.
 
     Parameters
     ----------
-    model : ForwardModel
-        The model.
-    prior : Prior
-        Parameters to draw.
+    model : ForwardModel | str
+        The model, or its registered name.
+    prior : Prior | dict | None
+        Parameters to draw: a prior; a dict of ranges ``(low, high)`` and of values that
+        fix a parameter; or ``None`` for what the model infers by default.
     n_simulations : int
         Number of simulations.
-    features : FeatureExtractor
-        Makes the summaries.
+    fname : path-like | None
+        Name of a folder to keep the simulations in, such as ``bank.sims``. They need no
+        memory then, and may be more than fit into it. If the folder is there already,
+        the call goes on where the one before was stopped, or adds simulations if
+        ``n_simulations`` is larger.
+    features : FeatureExtractor | None
+        Makes the summaries; by default :class:`~mne_sbi.features.LogPSD` at the
+        frequencies of a spectral model.
     fixed : dict of float | None
         Values of the other parameters; by default the model's.
     nodes : array_like of int | None
         The nodes whose summaries are kept, in this order; ``None`` keeps all.
     random_state : None | int | numpy.random.Generator | numpy.random.RandomState
-        Source of randomness. The same integer gives the same bank, whatever ``n_jobs``.
+        Source of randomness. The same integer gives the same bank, whatever ``n_jobs``
+        and ``fname``. ``None`` goes on with the seed of the folder, if it is there.
     n_jobs : int | None
-        Number of threads that simulate, as in joblib.
+        Number of threads that simulate, as in joblib; under
+        :class:`joblib.parallel_config`, that of its processes or of its cluster.
+    overwrite : bool
+        Remove the bank that is in the folder, and start anew.
     verbose : bool | str | int | None
         As in MNE-Python.
 
     Returns
     -------
     bank : SimulationBank
-        The simulations. Draws that the model refuses as unstable are drawn again,
-        counted in ``bank.provenance["n_excluded"]`` and reported.
+        The simulations; with ``fname``, their summaries are on disk. Draws that the
+        model refuses as unstable are drawn again, counted in
+        ``bank.provenance["n_excluded"]`` and reported.
 
     Raises
     ------
     ValueError
-        If ``n_simulations`` is not a positive integer, or the model refuses nearly
-        every draw.
+        If ``n_simulations`` is not a positive integer, the model refuses nearly every
+        draw, or the folder holds simulations that were made with other settings.
+    FileExistsError
+        If the folder holds something else.
     RuntimeError
         If no simulation is finite.
     """
-    from joblib import Parallel, delayed
-    from mne.utils import ProgressBar, logger, use_log_level
+    from joblib import effective_n_jobs
+    from mne.utils import use_log_level
 
     is_integer = isinstance(n_simulations, (int, np.integer))
     if not is_integer or isinstance(n_simulations, bool) or n_simulations < 1:
         raise ValueError(
             f"n_simulations must be a positive integer, got {n_simulations!r}."
         )
-    seed = draw_seed(random_state)
-    fixed = dict(fixed or {})
-    sizes = [min(_CHUNK, n_simulations - s) for s in range(0, n_simulations, _CHUNK)]
-    prepare = getattr(model, "prepare", None)
-    if prepare is not None:
-        prepare()
+    n_simulations = int(n_simulations)
+    recipe = make_recipe(model, prior, features, fixed, nodes)
+    # A folder that is there may have a seed.
+    may_have_seed = fname is not None and random_state is None
+    seed = None if may_have_seed else draw_seed(random_state)
     # Chunks in parallel, BLAS in one thread each; or the other way round.
-    parallel = n_jobs not in (None, 1)
+    parallel = effective_n_jobs(n_jobs) > 1
     limit = one_blas_thread() if parallel else contextlib.nullcontext()
     with use_log_level(verbose), limit:
-        pool = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-        made = pool(
-            delayed(_simulate_chunk)(
-                model, prior, features, fixed, nodes, seed, chunk, size
+        if fname is not None:
+            return _simulate_to_folder(
+                recipe, seed, n_simulations, fname, overwrite, n_jobs, parallel
             )
+        return _simulate_to_memory(recipe, seed, n_simulations, n_jobs, parallel)
+
+
+def _simulate_to_memory(recipe, seed, n_simulations, n_jobs, parallel):
+    """Make a bank in memory."""
+    from joblib import Parallel, delayed
+    from mne.utils import ProgressBar
+
+    sizes = chunk_sizes(n_simulations, _CHUNK)
+    recipe.model.prepare()
+    pool = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    made = pool(
+        delayed(_simulate_chunk)(recipe, seed, chunk, size, parallel)
+        for chunk, size in enumerate(sizes)
+    )
+    theta, parts, n_excluded = [], [], 0
+    for part in ProgressBar(made, max_value=len(sizes), mesg="Simulating"):
+        theta.append(part[0])
+        parts.append(part[1])
+        n_excluded += part[2]
+    valid = np.concatenate(
+        [_find_finite(x, size) for x, size in zip(parts, sizes, strict=True)]
+    )
+    _report(valid, n_excluded)
+    x = _join(parts, sizes)
+    provenance = recipe.get_provenance() | {"seed": seed, "n_excluded": n_excluded}
+    return SimulationBank(np.concatenate(theta), x, valid, recipe.prior, provenance)
+
+
+def _simulate_to_folder(
+    recipe, seed, n_simulations, fname, overwrite, n_jobs, parallel
+):
+    """Make the chunks of a bank on disk that are not there."""
+    from joblib import Parallel, delayed
+    from mne.utils import ProgressBar, logger
+
+    description = {
+        "identity": recipe.get_identity() | {"seed": seed},
+        "prior": recipe.prior.to_dict(),
+        "provenance": recipe.get_provenance(),
+        "chunk_size": _CHUNK,
+    }
+    manifest, is_new = open_folder(fname, description, n_simulations, overwrite)
+    # Workers may have another working directory.
+    folder, label = Path(fname).resolve(), label_of(manifest)
+    seed, sizes = manifest["identity"]["seed"], chunk_sizes(n_simulations, _CHUNK)
+    pool = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    missing = np.arange(len(sizes))
+    if not is_new:
+        checked = pool(
+            delayed(check_chunk)(chunk_file(folder, chunk), label, size)
             for chunk, size in enumerate(sizes)
         )
-        theta = np.empty((n_simulations, len(prior.names)))
-        parts, n_excluded = [], 0
-        progress = ProgressBar(made, max_value=len(sizes), mesg="Simulating")
-        for chunk, (part, summaries, refused) in enumerate(progress):
-            theta[chunk * _CHUNK : chunk * _CHUNK + len(part)] = part
-            parts.append(summaries)
-            n_excluded += refused
-        x = _join(parts, sizes)
-        if x is None:
-            raise RuntimeError(
-                f"None of the {n_simulations} simulations is finite. Narrow the prior, "
-                "or check the model with mne_sbi.testing.check_forward_model."
+        checked = ProgressBar(checked, max_value=len(sizes), mesg="Checking")
+        missing = np.flatnonzero(~np.array(list(checked)))
+        n_damaged = sum(chunk_file(folder, chunk).exists() for chunk in missing)
+        are = "is" if n_damaged == 1 else "are"
+        again = f", {n_damaged} {are} damaged or shorter and made again"
+        logger.info(
+            f"Going on with {fname}: {len(sizes) - len(missing)} of {len(sizes)} "
+            f"chunks are there{again if n_damaged else ''}."
+        )
+    if len(missing):
+        recipe.model.prepare()
+        made = pool(
+            delayed(_store_chunk)(
+                folder, label, recipe, seed, int(chunk), sizes[chunk], parallel
             )
-        valid = _report(x, n_excluded, logger)
-    names = model.node_names
-    if names is not None and nodes is not None:
-        names = [names[i] for i in nodes]
-    provenance = {
-        "model": _one_line(model),
-        "settings": describe_settings(model),
-        "features": _one_line(features),
-        "summaries": features.describe_summaries(),
-        "fixed": {name: float(value) for name, value in fixed.items()},
-        "node_names": None if names is None else list(names),
-        "seed": seed,
-        "n_excluded": int(n_excluded),
-        "mne_sbi": version("mne-sbi"),
-    }
-    return SimulationBank(theta, x, valid, prior, provenance)
+            for chunk in missing
+        )
+        for _ in ProgressBar(made, max_value=len(missing), mesg="Simulating"):
+            pass
+    remove_leftovers(folder)
+    bank = read_bank_folder(folder)
+    _report(bank.valid, bank.provenance["n_excluded"])
+    return bank
 
 
 def _join(parts, sizes):
@@ -148,102 +221,86 @@ def _join(parts, sizes):
     return x
 
 
-def describe_settings(model):
-    """Describe the settings that decide what a model simulates, in plain values.
-
-    Parameters
-    ----------
-    model : ForwardModel
-        The model.
-
-    Returns
-    -------
-    settings : dict of (str | float | list | None)
-        By name; the connectome by its fingerprint.
-    """
-    settings = model.get_params(deep=False)
-    # What is None stands for something: for that.
-    if hasattr(model, "get_connectome"):
-        settings["connectome"] = model.get_connectome()
-    if model.output == "spectrum":
-        settings["freqs"] = model.get_freqs()
-    return {
-        name: _plain(value)
-        for name, value in settings.items()
-        if name not in _NOT_DECISIVE
-    }
+def _find_finite(x, size):
+    """Say which simulations are finite; those of a chunk without any are None."""
+    if x is None:
+        return np.zeros(size, dtype=bool)
+    return np.array([np.isfinite(row).all() for row in x])
 
 
-def _plain(value):
-    value = getattr(value, "fingerprint", value)
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if type(value).__repr__ is object.__repr__:
-        # It would tell an address, which is another one in each process.
-        return type(value).__name__
-    return " ".join(repr(value).split())
+def _report(valid, n_excluded):
+    """Say what was left out."""
+    from mne.utils import logger, warn
 
-
-def _one_line(estimator):
-    return " ".join(repr(estimator).split())
-
-
-def _report(x, n_excluded, logger):
-    """Say what was left out; return which simulations are finite."""
-    n = len(x)
-    valid = np.array([np.isfinite(row).all() for row in x])
+    n, n_bad = len(valid), int((~valid).sum())
     if n_excluded:
         share = n_excluded / (n + n_excluded)
         logger.info(
             f"{n_excluded} draws from the prior ({share:.1%}) were unstable; others "
             "were drawn instead."
         )
-    if not valid.all():
-        from mne.utils import warn
-
-        warn(
-            f"{int((~valid).sum())} of {n} simulations hold NaN or infinite values and "
-            "are left out. Narrow the prior if they are many."
+    if n_bad == n:
+        raise RuntimeError(
+            f"None of the {n} simulations is finite. Narrow the prior, or check the "
+            "model with mne_sbi.testing.check_forward_model."
         )
-    return valid
+    if n_bad:
+        warn(
+            f"{n_bad} of {n} simulations hold NaN or infinite values and are left out. "
+            "Narrow the prior if they are many."
+        )
 
 
-def _simulate_chunk(model, prior, features, fixed, nodes, seed, chunk, size):
+def _store_chunk(folder, label, recipe, seed, chunk, size, parallel):
+    """Simulate one chunk and write it, unless another process did so."""
+    fname = chunk_file(folder, chunk)
+    if check_chunk(fname, label, size):
+        return
+    theta, x, n_refused = _simulate_chunk(recipe, seed, chunk, size, parallel)
+    arrays = {"theta": theta, "valid": _find_finite(x, size)}
+    if x is not None:
+        arrays["x"] = x
+    write_chunk(fname, label, arrays, n_refused)
+
+
+def _simulate_chunk(recipe, seed, chunk, size, parallel=False):
     """Simulate one chunk; a pure function of its arguments.
 
     Returns
     -------
     theta : ndarray, shape (size, n_params)
         Parameters.
-    summaries : ndarray of float32, shape (size, n_nodes, n_points)
-        Summaries.
+    summaries : ndarray of float32, shape (size, n_nodes, n_points) | None
+        Summaries; ``None`` if no simulation is finite.
     n_refused : int
         Draws that the model refused.
     """
+    model = recipe.model
+    # In a process of its own, nobody has limited BLAS or read the model's tables.
+    with one_blas_thread() if parallel else contextlib.nullcontext():
+        with _PREPARING:
+            model.prepare()
+        theta, n_refused = _draw_valid(recipe, seed, chunk, size)
+        return theta, _simulate_draws(recipe, theta, seed, chunk), n_refused
+
+
+def _simulate_draws(recipe, theta, seed, chunk):
+    """Simulate and summarise the draws of one chunk."""
     import jax
 
-    theta, n_refused = _draw_valid(model, prior, fixed, seed, chunk, size)
-    params = _complete(prior, theta, fixed)
+    model, params = recipe.model, recipe.complete(theta)
     key = jax.random.fold_in(jax.random.key(seed), chunk)
-    block = size if model.output == "spectrum" else _BLOCK
+    block = len(theta) if model.output == "spectrum" else _BLOCK
     parts, sizes = [], []
-    for number, start in enumerate(range(0, size, block)):
+    for number, start in enumerate(range(0, len(theta), block)):
         rows = {name: value[start : start + block] for name, value in params.items()}
         data = model.simulate_batch(rows, jax.random.fold_in(key, number))
         data = np.asarray(data)
-        if nodes is not None:
-            data = data[:, np.asarray(nodes)]
-        parts.append(summarize(model, features, data))
+        if recipe.nodes is not None:
+            data = data[:, np.asarray(recipe.nodes)]
+        parts.append(summarize(model, recipe.features, data))
         sizes.append(len(data))
-    return theta, _join(parts, sizes), n_refused
-
-
-def _complete(prior, theta, fixed):
-    """Return all parameters by name, arrays of shape (n,)."""
-    constant = {name: np.full(len(theta), value) for name, value in fixed.items()}
-    return prior.as_dict(theta) | constant
+    return _join(parts, sizes)
 
 
 def summarize(model, features, data):
@@ -281,11 +338,12 @@ def summarize(model, features, data):
     return summaries
 
 
-def _draw_valid(model, prior, fixed, seed, chunk, size):
+def _draw_valid(recipe, seed, chunk, size):
     """Draw parameters until enough of them are valid."""
+    model, prior = recipe.model, recipe.prior
     rng = np.random.default_rng([seed, chunk])
     shared = model.shared_parameter
-    shared = None if shared is None or shared in fixed else prior.names.index(shared)
+    shared = None if shared not in prior.names else prior.names.index(shared)
     # Few draws would say little of the share that the model refuses.
     n = max(size, _LEAST_DRAWN)
     drawn, valid, n_valid = [], [], 0
@@ -295,7 +353,7 @@ def _draw_valid(model, prior, fixed, seed, chunk, size):
             unit[:, shared] = _shared_values(seed, chunk, n)
         theta = prior.from_unit(unit)
         drawn.append(theta)
-        valid.append(np.asarray(model.check_valid(_complete(prior, theta, fixed))))
+        valid.append(np.asarray(model.check_valid(recipe.complete(theta))))
         n_valid, n_drawn = n_valid + int(valid[-1].sum()), len(valid) * n
         if n_drawn >= 20 * n and n_valid < (1 - _MAX_REFUSED) * n_drawn:
             raise ValueError(

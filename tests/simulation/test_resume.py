@@ -1,0 +1,392 @@
+"""Banks in folders: killed, damaged, resumed, made by a cluster; always the same."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import h5py
+import joblib
+import numpy as np
+import pytest
+from mne.utils import catch_logging
+
+import mne_sbi.simulation._run as run
+from mne_sbi import Parameter, read_simulation_bank, simulate
+from mne_sbi.features import LogPSD
+from mne_sbi.models import ForwardModel, SpectralGraphModel
+from mne_sbi.simulation._folder import chunk_file
+from mne_sbi.simulation._rows import LazyRows
+from mne_sbi.testing import make_connectome
+
+
+class Walk(ForwardModel):
+    """Random walks, whose noise has to come from the key; broken where asked for."""
+
+    parameters = (
+        Parameter("step", 0.1, 1.0, 0.5),
+        Parameter("offset", 0.0, 1.0, 0.5),
+    )
+
+    def __init__(self, *, sfreq=50.0, duration=1.0, broken=0.0):
+        self.sfreq = sfreq
+        self.duration = duration
+        self.broken = broken
+
+    def simulate(self, params, key):
+        import jax
+        import jax.numpy as jnp
+
+        n_times = round(self.sfreq * self.duration)
+        walk = params["step"] * jax.random.normal(key, (2, n_times)).cumsum(axis=1)
+        return jnp.where(params["step"] < self.broken, jnp.nan, walk)
+
+
+FEATURES = LogPSD(2, 20, window=0.5)
+SETTINGS = {"features": FEATURES, "random_state": 0}
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(run, "_CHUNK", 100)
+
+
+def assert_same(bank, expected):
+    for name in ("theta", "x", "valid"):
+        np.testing.assert_array_equal(getattr(bank, name), getattr(expected, name))
+    assert bank.prior == expected.prior
+    assert bank.provenance == expected.provenance
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_the_same_bank_on_disk_as_in_memory(tmp_path, n_jobs):
+    expected = simulate(Walk(), n_simulations=350, **SETTINGS)
+    fname = tmp_path / "bank.sims"
+    bank = simulate(Walk(), None, 350, fname=fname, n_jobs=n_jobs, **SETTINGS)
+    assert isinstance(bank.x, LazyRows)
+    assert_same(bank, expected)
+    assert_same(read_simulation_bank(str(fname)), expected)
+    assert repr(bank) == repr(expected)
+    # One file for each chunk, the manifest, and no leftovers.
+    assert len(list(fname.iterdir())) == 5
+
+
+def test_processes_make_the_same_bank(tmp_path):
+    settings = {"n_simulations": 350, "random_state": 0}
+    model = SpectralGraphModel(make_connectome(3), [5.0, 10.0], engine="exact")
+    expected = simulate(model, **settings)
+    with joblib.parallel_config("loky", n_jobs=2):
+        bank = simulate(model, fname=tmp_path / "a.sims", **settings)
+        in_memory = simulate(model, **settings)
+    assert_same(bank, expected)
+    assert_same(in_memory, expected)
+
+
+def test_the_same_call_again_makes_nothing_twice(tmp_path, monkeypatch):
+    fname = tmp_path / "bank.sims"
+    first = simulate(Walk(), None, 350, fname=fname, **SETTINGS)
+    before = {p: p.stat().st_mtime_ns for p in fname.iterdir()}
+    with catch_logging() as log:
+        again = simulate(Walk(), None, 350, fname=fname, verbose=True, **SETTINGS)
+    assert_same(again, first)
+    assert {p: p.stat().st_mtime_ns for p in fname.iterdir()} == before
+    assert "4 of 4 chunks are there." in log.getvalue()
+    # Threads and messages make no other bank.
+    model = SpectralGraphModel(make_connectome(3), [5.0, 10.0], engine="exact")
+    simulate(model, None, 50, fname=tmp_path / "b.sims", random_state=0)
+    model.set_params(n_jobs=2, verbose="error")
+    simulate(model, None, 50, fname=tmp_path / "b.sims", random_state=0)
+
+
+def test_stopped_by_an_error(tmp_path, monkeypatch):
+    fname, expected = tmp_path / "bank.sims", simulate(Walk(), None, 350, **SETTINGS)
+    write, n_written = run.write_chunk, []
+
+    def write_two(*args):
+        if len(n_written) == 2:
+            raise KeyboardInterrupt
+        n_written.append(args)
+        write(*args)
+
+    monkeypatch.setattr(run, "write_chunk", write_two)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(Walk(), None, 350, fname=fname, **SETTINGS)
+    monkeypatch.setattr(run, "write_chunk", write)
+    with pytest.raises(ValueError, match="2 of the 4 chunks .* missing or damaged"):
+        read_simulation_bank(fname)
+    with catch_logging() as log:
+        bank = simulate(Walk(), None, 350, fname=fname, verbose=True, **SETTINGS)
+    assert "2 of 4 chunks are there." in log.getvalue()
+    assert_same(bank, expected)
+
+
+def test_more_simulations_are_added(tmp_path):
+    fname = tmp_path / "bank.sims"
+    simulate(Walk(), None, 150, fname=fname, **SETTINGS)
+    first = chunk_file(fname, 0).stat().st_mtime_ns
+    bank = simulate(Walk(), None, 350, fname=fname, **SETTINGS)
+    assert_same(bank, simulate(Walk(), None, 350, **SETTINGS))
+    assert chunk_file(fname, 0).stat().st_mtime_ns == first
+    with pytest.raises(ValueError, match=r"n_simulations \(350 there, 150 asked for"):
+        simulate(Walk(), None, 150, fname=fname, **SETTINGS)
+
+
+def test_without_a_random_state_the_seed_of_the_folder_is_kept(tmp_path):
+    fname = tmp_path / "bank.sims"
+    settings = {"features": FEATURES, "fname": fname}
+    first = simulate(Walk(), None, 150, **settings)
+    chunk_file(fname, 1).unlink()
+    assert_same(simulate(Walk(), None, 150, **settings), first)
+    other = simulate(Walk(), None, 150, overwrite=True, **settings)
+    assert not np.isin(other.theta, first.theta).any()
+
+
+def test_some_simulations_are_not_finite(tmp_path):
+    # The seed decides that all of the last chunk, of five, are broken.
+    settings = SETTINGS | {"n_simulations": 105}
+    for seed in range(100):
+        settings["random_state"] = seed
+        theta = simulate(Walk(), **settings).theta[100:, 0]
+        if (theta < 0.7).all():
+            break
+    with pytest.warns(RuntimeWarning, match=r"\d+ of 105 simulations hold NaN"):
+        expected = simulate(Walk(broken=0.7), **settings)
+    fname = tmp_path / "bank.sims"
+    with pytest.warns(RuntimeWarning, match=r"\d+ of 105 simulations hold NaN"):
+        bank = simulate(Walk(broken=0.7), fname=fname, **settings)
+    with h5py.File(chunk_file(fname, 1)) as file:
+        assert "x" not in file
+    assert_same(bank, expected)
+    assert np.isnan(bank.x[[103, 104]]).all()
+    for made, wanted in zip(bank.get_valid(), expected.get_valid(), strict=True):
+        np.testing.assert_array_equal(made, wanted)
+    with pytest.raises(RuntimeError, match="None of the 105 simulations is finite"):
+        simulate(Walk(broken=2.0), fname=tmp_path / "none.sims", **settings)
+
+
+def cut(fname):
+    fname.write_bytes(fname.read_bytes()[:-900])
+
+
+def flip(fname):
+    with h5py.File(fname, "a") as file:
+        file["x"][3, 1, 2] += 1
+
+
+def empty(fname):
+    fname.write_bytes(b"")
+
+
+def take_from_another_bank(fname):
+    simulate(Walk(), None, 350, fname=fname.parents[1] / "b", features=FEATURES)
+    fname.write_bytes(chunk_file(fname.parents[1] / "b", 1).read_bytes())
+
+
+@pytest.mark.parametrize("damage", [cut, flip, empty, take_from_another_bank])
+def test_damaged_chunks_are_found_and_made_again(tmp_path, damage):
+    fname = tmp_path / "bank.sims"
+    expected = simulate(Walk(), None, 350, **SETTINGS)
+    bank = simulate(Walk(), None, 350, fname=fname, **SETTINGS)
+    damage(chunk_file(fname, 1))
+    with pytest.raises(ValueError, match="damaged. Call simulate"):
+        np.asarray(bank.x)
+    with catch_logging() as log:
+        bank = simulate(Walk(), None, 350, fname=fname, verbose=True, **SETTINGS)
+    assert "3 of 4 chunks are there, 1 is damaged or shorter" in log.getvalue()
+    assert_same(bank, expected)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"random_state": 1}, r"seed \(\d+ there, \d+ asked for\)"),
+        ({"model": Walk(duration=2.0)}, r"settings.duration \(1.0 there, 2.0 asked"),
+        ({"prior": {"step": (0.1, 0.5)}}, r"prior.step \(\[0.1, 1.0, 'linear'\]"),
+        ({"prior": {"step": 0.2}}, r"fixed.step \(nothing there, 0.2 asked"),
+        ({"nodes": [1]}, r"nodes \(nothing there, \[1\] asked for\)"),
+        ({"features": LogPSD(2, 20, window=1)}, r"summaries.window \(0.5 there, 1.0"),
+        ({"n_simulations": 10}, r"n_simulations \(120 there, 10 asked for\)"),
+    ],
+)
+def test_other_settings_are_named(tmp_path, change, message):
+    settings = {"model": Walk(), "n_simulations": 120, **SETTINGS}
+    settings["fname"] = tmp_path / "bank.sims"
+    simulate(**settings)
+    with pytest.raises(ValueError, match="made with other settings: .*" + message):
+        simulate(**(settings | change))
+    # Starting anew removes what was there.
+    bank = simulate(**(settings | change), overwrite=True)
+    assert_same(bank, simulate(**(settings | change | {"fname": None})))
+
+
+def test_engines_are_not_mixed(tmp_path):
+    model = SpectralGraphModel(make_connectome(3), [5.0, 10.0], engine="exact")
+    fname = tmp_path / "bank.sims"
+    simulate(model, None, 50, fname=fname, random_state=0)
+    model.set_params(engine="shared")
+    with pytest.raises(ValueError, match=r"other settings: model \(SpectralGraphModel"):
+        simulate(model, None, 50, fname=fname, random_state=0)
+
+
+def test_places_where_no_bank_may_be(tmp_path):
+    def make(name, **settings):
+        return simulate(Walk(), None, 10, fname=tmp_path / name, **SETTINGS | settings)
+
+    with pytest.raises(ValueError, match="must be the name of a folder, such as bank."):
+        make("bank.h5")
+    (tmp_path / "file").write_text("a")
+    with pytest.raises(ValueError, match="must be the name of a folder"):
+        make("file")
+    with pytest.raises(FileNotFoundError, match="Create .*nowhere first"):
+        make("nowhere/bank.sims")
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("precious")
+    for overwrite in (False, True):
+        with pytest.raises(FileExistsError, match=r"but other files \(chapter.tex\)"):
+            make("thesis", overwrite=overwrite)
+    (tmp_path / "empty").mkdir()
+    assert len(make("empty")) == 10
+
+
+def test_damaged_and_foreign_manifests(tmp_path):
+    fname = tmp_path / "bank.sims"
+    simulate(Walk(), None, 10, fname=fname, **SETTINGS)
+    manifest = fname / "manifest.json"
+    text = manifest.read_text()
+    manifest.write_text(text.replace("chunks 1", "chunks 2"))
+    with pytest.raises(ValueError, match="expected 'mne_sbi simulation chunks 1', fou"):
+        read_simulation_bank(fname)
+    for broken in (text[:50], "[]", json.dumps({"format": json.loads(text)["format"]})):
+        manifest.write_text(broken)
+        with pytest.raises(ValueError, match="damaged or not a simulation bank"):
+            read_simulation_bank(fname)
+        with pytest.raises(ValueError, match="damaged or not a simulation bank"):
+            simulate(Walk(), None, 10, fname=fname, **SETTINGS)
+    assert len(simulate(Walk(), None, 10, fname=fname, overwrite=True, **SETTINGS))
+    with pytest.raises(ValueError, match="damaged or not a simulation bank"):
+        read_simulation_bank(tmp_path)
+
+
+def test_what_cannot_be_simulated():
+    def check(error, message, *args, **settings):
+        with pytest.raises(error, match=message):
+            simulate(*args, **({"n_simulations": 10} | settings))
+
+    check(ValueError, "no forward model 'wlak'", "wlak")
+    check(TypeError, r"got the class Walk. Write Walk\(", Walk)
+    check(TypeError, "must be a ForwardModel or a name, got 3", 3)
+    check(TypeError, "must be a Prior, a dict", Walk(), [1, 2])
+    check(ValueError, "Unknown parameter 'stop'.*mean 'step'", Walk(), {"stop": 1})
+    check(ValueError, "Unknown parameter 'stop'", Walk(), fixed={"stop": 1})
+    check(ValueError, "step cannot be both fixed and drawn", Walk(), fixed={"step": 1})
+    check(TypeError, "fixed must be a dict", Walk(), fixed=[0.5])
+    check(TypeError, "must be a FeatureExtractor", Walk(), features=LogPSD)
+    check(TypeError, "must be a sequence of integers", Walk(), nodes=[0.5])
+    check(ValueError, "must be at least 0, got", Walk(), nodes=[-1])
+    model = SpectralGraphModel(make_connectome(3), [5.0, 10.0])
+    check(ValueError, r"at least 0 and less than 3, got \[3\]", model, nodes=[3])
+    check(ValueError, "fast engine covers alpha", model, {"alpha": (0.01, 2.0)})
+
+
+def test_defaults(monkeypatch):
+    model = SpectralGraphModel(make_connectome(3), [5.0, 10.0], engine="exact")
+    bank = simulate(model, {"alpha": (0.2, 0.4), "speed": 5.0}, 10, random_state=0)
+    assert bank.prior.names == ("tau_e", "tau_i", "alpha", "tau_g")
+    assert bank.provenance["fixed"]["speed"] == 5.0
+    assert set(bank.provenance["fixed"]) == {"speed", "g_ei", "g_ii"}
+    assert bank.provenance["summaries"]["freqs"] == [5.0, 10.0]
+    assert ((bank.theta[:, 2] >= 0.2) & (bank.theta[:, 2] <= 0.4)).all()
+    monkeypatch.setattr("mne_sbi.simulation._recipe.get_model", lambda name: Walk)
+    bank = simulate("walk", None, 3, features=FEATURES, random_state=0)
+    assert len(bank) == 3
+
+
+def test_models_are_sent_to_processes_without_their_tables(cache_dir):
+    model = SpectralGraphModel(make_connectome(5), [5.0, 10.0, 20.0])
+    assert model.prepare() is model
+    model.simulate_batch({"alpha": [0.3]})
+    assert len(pickle.dumps(model)) < 20_000
+    assert list((cache_dir / "spectral_graph").glob("*.npz"))
+    # A model that has nothing to prepare says so too.
+    walk = Walk()
+    assert walk.prepare() is walk
+
+
+KILLED = """
+    import sys
+
+    from mne_sbi import simulate
+    from mne_sbi.models import SpectralGraphModel
+    from mne_sbi.testing import make_connectome
+
+    model = SpectralGraphModel(make_connectome(20), [5.0, 10.0, 20.0])
+    print("ready", flush=True)
+    simulate(model, None, 30_000, fname=sys.argv[1], random_state=4, n_jobs=2)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_killed_at_random_moments(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    fname, rng = tmp_path / "bank.sims", np.random.default_rng(0)
+    model = SpectralGraphModel(make_connectome(20), [5.0, 10.0, 20.0])
+    start = time.monotonic()
+    expected = simulate(model, None, 30_000, random_state=4)
+    took = time.monotonic() - start
+    n_there, n_killed = [], 0
+    for _ in range(6):
+        program = [sys.executable, "-c", textwrap.dedent(KILLED), str(fname)]
+        with subprocess.Popen(
+            program, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout.readline() == b"ready\n", process.stderr.read()
+            # Preparing the first chunk takes a moment, too.
+            time.sleep(0.1 + rng.random() * took)
+            process.kill()
+            process.communicate()
+            n_killed += process.returncode == -signal.SIGKILL
+        n_there.append(len(list(fname.glob("chunk-*.h5"))))
+    assert n_killed >= 2
+    assert n_there == sorted(n_there)
+    bank = simulate(model, None, 30_000, fname=fname, random_state=4)
+    assert_same(bank, expected)
+    # No half file of those who were killed is left.
+    assert len(list(fname.iterdir())) == 15 + 1
+
+
+@pytest.mark.slow
+def test_a_cluster_of_which_one_worker_is_killed(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.undo()
+    model = SpectralGraphModel(make_connectome(20), [5.0, 10.0, 20.0], engine="exact")
+    settings = {"n_simulations": 20_000, "random_state": 4}
+    expected = simulate(model, **settings)
+    fname, n_there, pids = tmp_path / "bank.sims", [], []
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+        joblib.parallel_config("dask"),
+    ):
+        pids += client.run(os.getpid).values()
+        assert len(set(pids)) == 2 and os.getpid() not in pids
+
+        def kill_one():
+            while not (n_there and n_there[-1] >= 3):
+                n_there.append(len(list(fname.glob("chunk-*.h5"))))
+                time.sleep(0.01)
+            os.kill(pids[0], signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        bank = simulate(model, fname=fname, **settings)
+        killer.join()
+    assert n_there[-1] < 10
+    assert_same(bank, expected)
