@@ -280,7 +280,7 @@ def _list_settings(inverter):
         ("method", _one_line(inverter.method_)),
     ]
     rows += [(f"fixed {name}", f"{v:g}") for name, v in inverter.fixed_.items()]
-    skipped = (*_NOT_SHOWN, "model", "connectome", "features", "method")
+    skipped = (*_NOT_SHOWN, "model", "connectome", "freqs", "features", "method")
     for name, value in inverter.get_params(deep=False).items():
         if name not in skipped and value is not None:
             rows.append((name, _one_line(value)))
@@ -290,7 +290,9 @@ def _list_settings(inverter):
 
 
 def _one_line(value, n_most=400):
-    text = " ".join(repr(value).split())
+    # Long arrays by their ends.
+    with np.printoptions(threshold=6, edgeitems=2, precision=4):
+        text = " ".join(repr(value).split())
     return text if len(text) <= n_most else f"{text[:n_most]} ..."
 
 

@@ -148,4 +148,6 @@ def _draw_ranks(ax, calibration, i):
     ax.hlines([band[0], 1.0, band[1]], 0, 1, color=PRIOR, lw=1, ls=["--", "-", "--"])
     ax.set_title(calibration.names[i], fontsize="medium")
     ax.set(xlim=(0, 1), yticks=[], xlabel="rank")
+    # Short numbers, which do not touch those of the next panel.
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     hide_spines(ax, ("top", "right", "left"))
