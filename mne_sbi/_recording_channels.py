@@ -9,6 +9,8 @@ _NOT_REGIONS = ("stim", "eog", "ecg", "emg", "resp", "syst", "exci", "ias")
 _SENSORS = ("eeg", "mag", "grad")
 # A window of which less than this share is left has hardly a spectrum of its own.
 _LEAST_KEPT = 0.5
+# What the average of equal channels leaves of them is rounding.
+_ROUNDING = 1e-10
 
 
 def read_raw(raw, *, picks=None, duration=None, sensors=False):
@@ -325,15 +327,18 @@ def _reference(series, names, info):
     Whatever common reference the data had, it is the same after it.
     """
     rows = _eeg_rows(info)
-    if len(rows):
-        series = series.astype(float, copy=True)
-        series[rows] -= series[rows].mean(axis=0)
-        check_series(
-            series[rows],
-            [names[row] for row in rows],
-            what="EEG channels",
-            kept=~np.isnan(series[rows[0]]),
-            where=" after the average reference",
+    if not len(rows):
+        return series
+    series = series.astype(float, copy=True)
+    before = np.nanmax(np.abs(series[rows]))
+    series[rows] -= series[rows].mean(axis=0)
+    left = np.nanmax(np.abs(series[rows]), axis=1)
+    is_same = left < before * _ROUNDING
+    same = [names[row] for row in rows[is_same]]
+    if same:
+        raise ValueError(
+            f"Nothing is left of {', '.join(same)} after the average reference: all "
+            "EEG channels used hold the same."
         )
     return series
 

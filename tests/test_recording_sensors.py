@@ -182,8 +182,9 @@ def test_flat_sensors_are_named():
         as_recording(raw, sensors=True)
     # Differences between the channels are all there is.
     raw = make_raw().apply_function(lambda x: np.sin(np.arange(400.0)), picks="all")
-    with pytest.raises(ValueError, match="flat after the average reference: Fz, Cz"):
-        as_recording(raw, sensors=True)
+    for picks in (EEG, EEG[:3]):
+        with pytest.raises(ValueError, match="Nothing is left of Fz, Cz, Pz.*the same"):
+            as_recording(raw, sensors=True, picks=picks)
 
 
 def test_eeg_of_a_real_recording(shared_data):
