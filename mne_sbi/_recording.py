@@ -51,7 +51,7 @@ def as_recording(
         Length in s of consecutive windows of a ``Raw``, one observation each.
     sensors : bool
         Whether channels are sensors. EEG is then referenced to the average of the
-        channels used.
+        channels used, and active projectors are taken out of these channels once more.
 
     Returns
     -------

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ._recording_arrays import Recording, active_projectors, check_power, check_series
+from ._sensors import sensor_projector
 
 # Channels that are never a region's activity.
 _NOT_REGIONS = ("stim", "eog", "ecg", "emg", "resp", "syst", "exci", "ias")
@@ -56,7 +57,7 @@ def read_raw(raw, *, picks=None, duration=None, sensors=False):
             check_series(part, names, what=what, kept=kept[start:stop], where=where)
             data.append(part)
     if sensors:
-        data = [_reference(part, names, info) for part in data]
+        data = [_project(part, names, info) for part in data]
     return Recording(data, sfreq, tuple(names), _band(raw.info), info=info)
 
 
@@ -127,7 +128,7 @@ def read_epochs(epochs, *, picks=None, sensors=False, joined=False):
     for series in data:
         check_series(series, names, what="sensors" if sensors else "regions")
     if sensors:
-        data = [_reference(series, names, info) for series in data]
+        data = [_project(series, names, info) for series in data]
     if joined and len(data) > 1:
         gap = np.full((len(names), 1), np.nan)
         pieces = [piece for series in data for piece in (gap, series)]
@@ -155,7 +156,7 @@ def read_evoked(evoked, *, picks=None, sensors=False):
     series = evoked.get_data(picks=rows)
     check_series(series, names, what="sensors" if sensors else "regions")
     if sensors:
-        series = _reference(series, names, info)
+        series = _project(series, names, info)
     return Recording(
         [series],
         float(evoked.info["sfreq"]),
@@ -321,18 +322,16 @@ def _check_eeg(info):
         )
 
 
-def _reference(series, names, info):
-    """Give EEG the average reference of the channels used.
+def _project(series, names, info):
+    """Give EEG the average reference, and take out what projectors have taken out.
 
-    Whatever common reference the data had, it is the same after it.
+    Whatever the common reference was, and whichever channels took part when a projector
+    was applied, the result is the same; see :func:`sensor_projector`.
     """
     rows = _eeg_rows(info)
-    if not len(rows):
-        return series
-    series = series.astype(float, copy=True)
-    before = np.nanmax(np.abs(series[rows]))
-    series[rows] -= series[rows].mean(axis=0)
-    left = np.nanmax(np.abs(series[rows]), axis=1)
+    before = np.nanmax(np.abs(series[rows])) if len(rows) else 0
+    series = sensor_projector(info) @ series.astype(float, copy=False)
+    left = np.nanmax(np.abs(series[rows]), axis=1, initial=0)
     is_same = left < before * _ROUNDING
     same = [names[row] for row in rows[is_same]]
     if same:

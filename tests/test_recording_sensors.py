@@ -116,10 +116,11 @@ def test_active_projectors_are_kept_and_must_agree():
     recording = as_recording(applied, sensors=True)
     (projector,) = recording.info["projs"]
     assert projector["active"] and projector["desc"] == "blink"
-    # What was done to the data, by hand: the projector, then the reference.
-    direction = np.array([[0.8], [0.6], [0], [0]])
-    data = raw.get_data() - direction @ (direction.T @ raw.get_data())
-    np.testing.assert_allclose(recording.data[0], data - data.mean(axis=0), atol=1e-20)
+    # By hand: what is left after both directions, in whatever order they were removed.
+    removed = np.array([[0.8, 0.6, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+    data = raw.get_data()
+    data = data - np.linalg.pinv(removed) @ (removed @ data)
+    np.testing.assert_allclose(recording.data[0], data, atol=1e-19)
     as_recording([raw, inactive], sensors=True)
     as_recording([applied, applied.copy()], sensors=True)
     with pytest.raises(ValueError, match="Recording 0 has 'blink'; recording 1 has no"):

@@ -26,7 +26,7 @@ _METHODS = {
 # Settings that a file does not hold: objects of MNE-Python, and large arrays.
 _LEFT_OUT = ("labels", "src", "simulations")
 # Attributes that not every fitted inverter has.
-_OPTIONAL = ("n_features_in_", "input_shape_", "lead_field_", "ch_names_")
+_OPTIONAL = ("n_features_in_", "input_shape_", "lead_field_", "ch_names_", "projector_")
 # What is raised for a file that is cut short, altered or of another kind.
 _UNREADABLE = (EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 
@@ -220,6 +220,7 @@ def _restore(content, arrays):
     inverter.features_ = fitted["features"] if fitted["has_features"] else None
     inverter.lead_field_ = fitted.get("lead_field_")
     inverter.ch_names_ = fitted.get("ch_names_")
+    inverter.projector_ = None
     mixing, nodes = None, fitted["nodes"]
     if inverter.lead_field_ is not None:
         gain, _ = inverter.lead_field_.for_nodes(inverter.model_.node_names)

@@ -9,7 +9,7 @@ from ._inputs import adapt_model, find_nodes
 from ._observation import ObservationModel
 from ._plausibility import take_duration, warn_if_implausible, warn_if_synthetic
 from ._reading import read_observations, read_pairs
-from ._sensors import describe_coverage, find_sensors
+from ._sensors import describe_coverage, find_sensors, get_projector
 from ._setup import check_bank, check_n_simulations, open_bank, prior_for_pairs
 
 
@@ -134,7 +134,10 @@ def _set_observation(inverter, names, recording):
     )
     inverter.node_names_ = inverter.observation_.node_names
     inverter.lead_field_ = lead_field
-    inverter.ch_names_ = None if mixing is None else mixing.ch_names
+    inverter.ch_names_ = inverter.projector_ = None
+    if mixing is not None:
+        inverter.ch_names_ = mixing.ch_names
+        inverter.projector_ = get_projector(recording, mixing.ch_names)
     _say_coverage(inverter)
 
 

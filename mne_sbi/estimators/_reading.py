@@ -167,7 +167,9 @@ def read_features(inverter, X):
             )
         return data.reshape(len(data), -1), recording.obs_names
     if inverter.ch_names_ is not None:
-        recording = match_channels(recording, inverter.ch_names_)
+        recording = match_channels(
+            recording, inverter.ch_names_, inverter.projector_
+        )
     else:
         recording = match_nodes(recording, inverter.model_, inverter.node_names_)
     summaries = inverter.observation_.summarize(recording)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from .._lead_field import LeadField, make_lead_field
+from .._sensors import sensor_projector
 from ..features._sensors import SensorMixing
 
 
@@ -62,7 +63,28 @@ def find_sensors(model, lead_field, recording, labels=None, nodes=None):
     return lead_field, nodes, SensorMixing(gain[:, nodes], lead_field.ch_names)
 
 
-def match_channels(recording, ch_names):
+def get_projector(recording, ch_names):
+    """Return what reference and projectors leave of the channels of a recording.
+
+    Parameters
+    ----------
+    recording : Recording | None
+        The recording.
+    ch_names : tuple of str
+        The channels, in the order of the result.
+
+    Returns
+    -------
+    projector : ndarray, shape (n_channels, n_channels) | None
+        ``None`` for arrays, of which nothing is known.
+    """
+    if recording is None or recording.info is None:
+        return None
+    order = [recording.info["ch_names"].index(name) for name in ch_names]
+    return sensor_projector(recording.info)[np.ix_(order, order)]
+
+
+def match_channels(recording, ch_names, projector):
     """Bring the channels of a recording into the order of the fit.
 
     Parameters
@@ -71,6 +93,8 @@ def match_channels(recording, ch_names):
         New observations; arrays are taken as they are.
     ch_names : tuple of str
         The channels of the fit.
+    projector : ndarray, shape (n_channels, n_channels) | None
+        What :func:`get_projector` returned in the fit.
 
     Returns
     -------
@@ -80,9 +104,9 @@ def match_channels(recording, ch_names):
     Raises
     ------
     ValueError
-        If a channel is missing.
+        If a channel is missing, or the recording was projected in another way.
     """
-    if not recording.from_mne or recording.names == ch_names:
+    if not recording.from_mne:
         return recording
     names = list(recording.names)
     missing = [name for name in ch_names if name not in names]
@@ -91,6 +115,15 @@ def match_channels(recording, ch_names):
             f"The recording lacks {len(missing)} of the {len(ch_names)} channels of "
             f"the fit, or they are bad: {', '.join(missing[:10])}. Interpolate them "
             "(.interpolate_bads()), or fit an inverter without them."
+        )
+    found = get_projector(recording, ch_names)
+    if projector is not None and not np.allclose(found, projector, atol=1e-6):
+        active = [p["desc"] for p in recording.info["projs"] if p["active"]]
+        raise ValueError(
+            "The recording went through other projectors than the one of the fit, "
+            f"whose lead field they changed. Its active ones are {active or 'none'}. "
+            "Apply the same to all recordings (.add_proj(), .apply_proj()), or fit an "
+            "inverter for this one."
         )
     order = [names.index(name) for name in ch_names]
     data = recording.data

@@ -144,7 +144,7 @@ class SpectralNoise:
         noisy = self.add_misfit(spectra, freqs, rng)
         return noisy if sampled else self.add_sampling(noisy, rng, window=window)
 
-    def add_misfit(self, spectra, freqs, rng):
+    def add_misfit(self, spectra, freqs, rng, *, root=None):
         """Draw what the model gets wrong, and nuisance gains and slopes.
 
         Parameters
@@ -155,6 +155,9 @@ class SpectralNoise:
             Frequencies in Hz.
         rng : numpy.random.Generator
             Source of randomness.
+        root : ndarray, shape (n_nodes, n_nodes) | None
+            Square root of the correlation of slopes, gains and misfit over rows;
+            ``None`` for independent rows.
 
         Returns
         -------
@@ -164,7 +167,8 @@ class SpectralNoise:
         n_obs, n_nodes, n_freqs = spectra.shape
 
         def normal(*shape):
-            return rng.standard_normal(shape, dtype=np.float32)
+            drawn = rng.standard_normal(shape, dtype=np.float32)
+            return drawn if root is None or shape[1] != len(root) else root @ drawn
 
         slope = self.slope * np.exp(self.slope_sd * normal(n_obs, n_nodes, 1))
         noisy = spectra * slope.astype(np.float32)

@@ -61,8 +61,8 @@ class SensorMixing:
         return (squared / squared.sum(axis=1, keepdims=True)).astype(np.float32)
 
     @functools.cached_property
-    def sampling_root(self):
-        """Square root of the correlation of power estimates over channels, float32.
+    def noise_root(self):
+        """Square root of the correlation of noise over channels, float32.
 
         Two channels that see the same regions have the same chance fluctuations. For
         Gaussian signals, the correlation of two power estimates is the squared
@@ -140,7 +140,12 @@ class SensorFeatures(FeatureExtractor):
         return self.mixing.mix_decibels(summaries) if self.keeps_nodes else summaries
 
     def add_noise(self, summaries, rng, *, sampled=False):
-        """Add noise where it arises: misfit in the regions, sampling at the sensors.
+        """Add noise: gains of regions, misfit and sampling noise of channels.
+
+        The misfit was measured on source estimates, which are mixtures of regions as
+        channels are: it is taken to be as large here, and to be shared by two channels
+        as far as they see the same regions. Misfit of single regions would average out
+        over the many that a channel sees, and leave posteriors falsely sharp.
 
         Parameters
         ----------
@@ -161,12 +166,12 @@ class SensorFeatures(FeatureExtractor):
         noise = self.features.noise
         if noise is None:
             return self.mix(summaries)
-        freqs = np.asarray(self.features.freqs)
-        noisy = self.mix(noise.add_misfit(summaries, freqs, rng))
+        freqs, root = np.asarray(self.features.freqs), self.mixing.noise_root
+        gains = rng.standard_normal((*summaries.shape[:2], 1), dtype=np.float32)
+        noisy = self.mix(summaries + np.float32(noise.gain_sd) * gains)
+        noisy = noise.add_misfit(noisy, freqs, rng, root=root)
         noisy = noise.add_floor(noisy, rng)
-        return noise.add_sampling(
-            noisy, rng, window=self.features.window, root=self.mixing.sampling_root
-        )
+        return noise.add_sampling(noisy, rng, window=self.features.window, root=root)
 
 
     def normalize(self, summaries):
