@@ -1,4 +1,4 @@
-"""The command line: ``mne_sbi demo``, ``mne_sbi models``, ``mne_sbi sys_info``."""
+"""The command line: ``mne_sbi demo``, ``invert``, ``simulate``, ``fetch``, ..."""
 
 from ._main import main
 

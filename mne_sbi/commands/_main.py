@@ -3,6 +3,10 @@
 import argparse
 import sys
 
+from ._fetch import add_fetch
+from ._invert_options import add_invert
+from ._simulate import add_simulate
+
 
 def main(arguments=None):
     """Run the command ``mne_sbi``.
@@ -32,7 +36,7 @@ def main(arguments=None):
         print("interrupted", file=sys.stderr)
         return 130
     # What these say is meant for the user; where they were raised is not.
-    except (OSError, PluginError, ValueError) as exc:
+    except (OSError, PluginError, TypeError, ValueError) as exc:
         if options.traceback:
             raise
         print(f"mne_sbi {options.command}: {exc}", file=sys.stderr)
@@ -63,6 +67,10 @@ def _make_parser():
         "--seed", type=int, default=0, help="decides all draws (default: 0)"
     )
     demo.set_defaults(run=_demo)
+
+    add_invert(commands)
+    add_simulate(commands)
+    add_fetch(commands)
 
     text = "list the forward models of all installed packages"
     models = commands.add_parser("models", help=text, description=f"{text}.")
@@ -101,6 +109,7 @@ def _demo(options):
 
 def _models(options):
     from .. import Prior, get_model, list_models
+    from ._tables import format_table
 
     if options.name is not None:
         model = get_model(options.name)
@@ -114,10 +123,7 @@ def _models(options):
     for record in records:
         package = f"{record.distribution} {record.version}"
         rows.append((record.name, package, record.status))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = zip(row, widths, strict=True)
-        print("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+    print("\n".join(format_table(rows)))
     for record in records:
         if record.error:
             print(f"\n{record.error}")
