@@ -17,7 +17,7 @@ _REPORT = "inversion_report.html"
 # Options that only training uses.
 _TRAINING = (
     *("connectome", "fmin", "fmax", "n_freqs", "prior", "n_simulations", "method"),
-    *("max_iter", "lead_field", "labels", "save_inverter"),
+    *("max_iter", "lead_field", "labels", "save_inverter", "simulations"),
 )
 
 
@@ -50,7 +50,8 @@ def run(options):
         say(f"Reading {_count(len(names), 'recording')} ...")
         X = [read_recording(file, options) for file in options.files]
         if options.inverter is None:
-            say(f"Learning from {inverter.n_simulations:,} simulations ...")
+            source = options.simulations or f"{inverter.n_simulations:,} simulations"
+            say(f"Learning from {source} ...")
             inverter.fit(X)
             if options.save_inverter is not None:
                 inverter.save(options.save_inverter, overwrite=options.overwrite)
@@ -136,6 +137,13 @@ def _check_options(options):
         raise ValueError(f"--calibration must not be negative: {options.calibration}.")
     if options.method == "abc" and options.max_iter is not None:
         raise ValueError("--max-iter belongs to --method npe.")
+    if options.simulations is not None:
+        if options.n_simulations is not None:
+            raise ValueError(
+                "--simulations has a number of its own: no --n-simulations."
+            )
+        if not Path(options.simulations).exists():
+            raise FileNotFoundError(f"There is nothing at {options.simulations}.")
     if options.labels and options.lead_field is None:
         raise ValueError("--labels belongs to --lead-field FILE-fwd.fif.")
     given = [n for n in _TRAINING if getattr(options, n) is not None]
@@ -181,6 +189,7 @@ def _make_inverter(options):
     settings = {
         "duration": options.duration,
         "n_simulations": options.n_simulations or 20_000,
+        "simulations": options.simulations,
         "n_draws": options.n_draws or 1000,
         "random_state": options.seed,
         "n_jobs": options.n_jobs,

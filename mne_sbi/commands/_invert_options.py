@@ -100,6 +100,12 @@ def _add_inference_options(parser):
         help="simulations to learn from (default: 20000)",
     )
     group.add_argument(
+        "--simulations",
+        metavar="PATH",
+        help="learn from what 'mne_sbi simulate' made, in place of new simulations; "
+        "give the same options of the model",
+    )
+    group.add_argument(
         "--method", choices=("npe", "abc"), help="how to infer (default: npe)"
     )
     group.add_argument(

@@ -56,12 +56,14 @@ def _run(options):
         overwrite=options.overwrite,
         verbose="error" if options.quiet else True,
     )
-    print(bank)
-    print(f"Folder: {options.output}")
+    excluded = bank.provenance.get("n_excluded", 0)
     print(
-        "In Python: SGMInverter(..., simulations="
-        f"mne_sbi.read_simulation_bank({options.output!r}))"
+        f"{len(bank):,} simulations of {', '.join(bank.prior.names)}; {excluded:,} "
+        "unstable draws were left out."
     )
+    print(f"Folder: {options.output}")
+    print(f"Train: mne_sbi invert {options.model} FILE --simulations {options.output}")
+    print(f"In Python: mne_sbi.read_simulation_bank({options.output!r})")
 
 
 def _make_features(model, options):
