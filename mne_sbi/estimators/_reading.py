@@ -121,6 +121,9 @@ def _validate(inverter, X, y=None, *, reset):
             # Data of the model may be flat or not, whatever they were in fit; their
             # shape is checked against the model.
             del settings["reset"]
+            if hasattr(X, "columns") and hasattr(inverter, "feature_names_in_"):
+                # Columns in another order would be another spectrum.
+                validate_data(inverter, X, reset=False, skip_check_array=True)
             X = check_sklearn_array(X, estimator=inverter, input_name="X", **settings)
         else:
             X = validate_data(inverter, X, **settings)
