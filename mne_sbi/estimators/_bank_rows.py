@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from ..simulation._rows import LazyRows
+
 # Rows whose features are made at once.
 _CHUNK = 2048
 
 
-class TrainingRows:
+class TrainingRows(LazyRows):
     """Features of the valid simulations of a bank, in memory or on disk.
 
     Parameters
@@ -25,40 +27,28 @@ class TrainingRows:
         self._nodes = nodes
         self.valid = np.flatnonzero(bank.valid)
         self._all_valid = len(self.valid) == len(bank)
+        self.dtype = np.dtype(np.float32)
+        # One row tells how many features there are.
+        one = self.take(np.arange(min(1, len(self.valid))))
+        self.shape = (len(self.valid), one.shape[1])
 
     @property
     def is_lazy(self):
         """Whether the simulations stay on disk."""
-        return not isinstance(self._x, np.ndarray)
+        return isinstance(self._x, LazyRows)
 
     @property
-    def chunk_size(self):
-        """Number of neighbouring rows that are read together."""
-        return getattr(self._x, "chunk_size", _CHUNK)
-
-    def __len__(self):
-        return len(self.valid)
+    def chunks(self):
+        """The chunk on disk that each row is read from."""
+        return self._x.chunks[self.valid] if self.is_lazy else np.zeros(len(self), int)
 
     @property
-    def ndim(self):
-        """Number of dimensions, as of an array."""
-        return 2
+    def n_together(self):
+        """The number of chunks that are kept in memory together."""
+        return self._x.n_together if self.is_lazy else 1
 
-    @property
-    def shape(self):
-        """Number of rows and of features."""
-        return len(self), self[:1].shape[1]
-
-    @property
-    def dtype(self):
-        """Type of the features."""
-        return np.dtype(np.float32)
-
-    def __getitem__(self, index):
+    def take(self, index):
         """Return features without noise, ndarray of shape (n_rows, n_features)."""
-        if isinstance(index, slice):
-            index = np.arange(len(self))[index]
-        index = np.asarray(index)
         parts = [
             self._observation.normalize_simulated(
                 self._summaries(index[start : start + _CHUNK])

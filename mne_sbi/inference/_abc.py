@@ -4,7 +4,8 @@ import numpy as np
 from scipy.special import logit, logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_rng
+from .._checks import check_rng, draw_seed
+from ..simulation._rows import LazyRows
 from ._base import (
     InferenceMethod,
     check_between,
@@ -16,6 +17,10 @@ from ._scaling import FeatureScaler
 
 # Keeps the logit finite for parameters on the surface of the cube.
 _EDGE = 1e-9
+# Rows on disk that are compared with observations at one time.
+_BLOCK = 2048
+# Most bytes of simulations that a file of a fitted method may hold.
+_MAX_SAVED = 2**32
 
 
 class RejectionABC(InferenceMethod):
@@ -55,7 +60,8 @@ class RejectionABC(InferenceMethod):
         x : array, shape (n, n_features) | (n, n_nodes, n_points)
             Their features.
         resample : callable | None
-            Called once for all rows.
+            Called once for all rows; for rows on disk, block by block whenever they
+            are read, with the same noise for a row every time.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness for ``resample``.
         verbose : bool | str | None
@@ -68,19 +74,27 @@ class RejectionABC(InferenceMethod):
         """
         check_between("quantile", self.quantile, 1e-12, 1.0)
         theta, x, shape = check_training(theta, x, resampled=resample is not None)
-        if resample is not None:
+        on_disk = isinstance(x, LazyRows) and not x.fits
+        if resample is not None and on_disk:
+            x = _NoisyRows(x, resample, draw_seed(random_state))
+        elif resample is not None:
             x = np.asarray(resample(np.arange(len(theta)), check_rng(random_state)))
             theta, x, shape = check_training(theta, x, resampled=False)
         self.scaler_ = FeatureScaler.from_rows(x)
         self.input_shape_, self.n_params_ = shape, theta.shape[1]
         self.history_ = {}
-        self.theta_, self.z_ = theta, self.scaler_.transform(x)
+        scale = self.scaler_.transform
+        self.theta_, self.z_ = theta, x.map(scale) if on_disk else scale(x)
         return self
 
     def _accept(self, x):
         """Yield the accepted parameters of one observation after the other."""
         x = self._check_x(x)
         n_accepted = max(2, round(self.quantile * len(self.theta_)))
+        if isinstance(self.z_, LazyRows):
+            nearest = _find_nearest(self.z_, self.scaler_.transform(x), n_accepted)
+            yield from (self.theta_[rows] for rows in nearest)
+            return
         for z in self.scaler_.transform(x):
             distance = np.square(self.z_ - z).sum(axis=1)
             # A stable order: the same result whatever the number of equal distances.
@@ -173,13 +187,19 @@ class RejectionABC(InferenceMethod):
             Scaling and simulations.
         """
         check_is_fitted(self, "theta_")
+        if self.z_.nbytes > _MAX_SAVED:
+            raise ValueError(
+                f"RejectionABC keeps all its simulations, {self.z_.nbytes / 2**30:.1f} "
+                f"GiB, and saves up to {_MAX_SAVED / 2**30:g} GiB. Fit it to fewer "
+                "simulations, or train NPE, which keeps a network only."
+            )
         state = {
             "method": "RejectionABC",
             "settings": self.get_params(),
             "input_shape": list(self.input_shape_),
         }
         arrays = {"mean": self.scaler_.mean, "scale": self.scaler_.scale}
-        return state, arrays | {"theta": self.theta_, "z": self.z_}
+        return state, arrays | {"theta": self.theta_, "z": np.asarray(self.z_)}
 
     @classmethod
     def from_state(cls, state, arrays):
@@ -204,3 +224,61 @@ class RejectionABC(InferenceMethod):
         method.n_params_ = method.theta_.shape[1]
         method.history_ = {}
         return method
+
+
+class _NoisyRows(LazyRows):
+    """Rows on disk with noise that is drawn block by block, the same every time."""
+
+    def __init__(self, x, resample, seed):
+        self._x, self._resample, self._seed = x, resample, seed
+        self.shape, self.dtype = x.shape, np.dtype(np.float32)
+
+    @property
+    def chunks(self):
+        return self._x.chunks
+
+    @property
+    def n_together(self):
+        return self._x.n_together
+
+    def take(self, indices):
+        rows = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        for block in np.unique(indices // _BLOCK):
+            start = block * _BLOCK
+            members = np.arange(start, min(start + _BLOCK, len(self)))
+            noisy = self._resample(members, np.random.default_rng([self._seed, block]))
+            wanted = indices // _BLOCK == block
+            rows[wanted] = noisy.reshape(len(members), -1)[indices[wanted] - start]
+        return rows
+
+
+def _find_nearest(rows, observed, n_accepted):
+    """Find the rows nearest to each observation, in one pass over the disk.
+
+    Parameters
+    ----------
+    rows : LazyRows, shape (n, n_features)
+        The simulations.
+    observed : ndarray, shape (n_obs, n_features)
+        The observations.
+    n_accepted : int
+        How many rows each gets.
+
+    Returns
+    -------
+    nearest : list of ndarray of int
+        For each observation the nearest rows, sorted by distance.
+    """
+    nearest = [np.empty(0, int)] * len(observed)
+    best = [np.empty(0, np.float32)] * len(observed)
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        for i, z in enumerate(observed):
+            distance = np.square(block - z).sum(axis=1)
+            distance = np.concatenate([best[i], distance])
+            number = np.arange(start, start + len(block))
+            number = np.concatenate([nearest[i], number])
+            # Of equal distances the first row, as in memory.
+            kept = np.argsort(distance, kind="stable")[:n_accepted]
+            best[i], nearest[i] = distance[kept], number[kept]
+    return nearest

@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ..simulation._rows import LazyRows
+
 # Rows checked for finite values at one time: the mask of a large array is large too.
 _CHUNK = 8192
 
@@ -41,7 +43,8 @@ class InferenceMethod(BaseEstimator, ABC):
         theta : array, shape (n, n_params)
             Parameters in the unit cube.
         x : array, shape (n, n_features) | (n, n_nodes, n_points)
-            Their features.
+            Their features; or rows that stay on disk, as those of a bank in a folder,
+            which networks read in chunks.
         resample : callable | None
             ``resample(indices, rng)`` returns float32 features of the rows ``indices``
             with fresh observation noise from the :class:`numpy.random.Generator`
@@ -175,8 +178,9 @@ def check_training(theta, x, *, resampled, n_least=10):
     -------
     theta : ndarray, shape (n, n_params)
         Float64.
-    x : ndarray, shape (n, n_features)
-        Float32 or float64, one row per observation.
+    x : ndarray | LazyRows, shape (n, n_features)
+        Float32 or float64, one row per observation. Rows on disk stay there, unless
+        they are few and all of them are needed.
     input_shape : tuple of int
         Shape of one observation's features.
 
@@ -192,7 +196,8 @@ def check_training(theta, x, *, resampled, n_least=10):
             "theta must have shape (n, n_params) and x (n, n_features) or "
             f"(n, n_nodes, n_points), got {theta.shape} and {x.shape}."
         )
-    if not resampled and len(x) != len(theta):
+    is_lazy = isinstance(x, LazyRows)
+    if (is_lazy or not resampled) and len(x) != len(theta):
         raise ValueError(
             f"theta and x must have the same number of rows, got {len(theta)} and "
             f"{len(x)}."
@@ -210,7 +215,12 @@ def check_training(theta, x, *, resampled, n_least=10):
             "not. Map parameters with prior.to_unit(theta) before."
         )
     input_shape = x.shape[1:]
-    x = x.reshape(len(x), -1)
+    if is_lazy and x.fits and not resampled:
+        x, is_lazy = np.asarray(x), False
+    if is_lazy:
+        # Looked at when they are read.
+        return theta, x.map(_flatten) if x.ndim > 2 else x, input_shape
+    x = _flatten(x)
     if not resampled:
         check_finite_rows("x", x)
     return theta, x, input_shape
@@ -307,14 +317,21 @@ def check_between(name, value, low, high):
     return float(value)
 
 
+def _flatten(x):
+    return x.reshape(len(x), -1)
+
+
 def _as_floats(name, value):
     """Convert to float32 or float64, without a copy of what is a float already."""
-    value = np.asarray(value)
+    if not isinstance(value, LazyRows):
+        value = np.asarray(value)
     if value.dtype.kind not in "fiub":
         raise TypeError(
             f"{name} must hold real numbers, got an array of {value.dtype}."
         )
     if value.dtype not in (np.float32, np.float64):
+        if isinstance(value, LazyRows):
+            return value.map(lambda rows: rows.astype(np.float64))
         value = value.astype(np.float64)
     return value
 

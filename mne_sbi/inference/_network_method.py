@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._checks import draw_seed
 from .._keras import isolated_seed
+from ..simulation._rows import LazyRows
 from ._base import (
     InferenceMethod,
     check_between,
@@ -14,10 +15,20 @@ from ._base import (
     check_finite_rows,
     check_training,
 )
-from ._scaling import FeatureScaler
+from ._scaling import MAX_SOLVED, FeatureScaler
 
-# Rows of fresh noise from which the scale of the features is estimated.
+# Rows of fresh noise from which the scale of the features is estimated, and most values
+# of them: beyond 6,710 features there are fewer rows.
 _N_SCALING_ROWS = 20_000
+_N_SCALING_VALUES = 2**27
+# Rows of as many features as have their components from the span of some directions.
+_N_SPAN_ROWS = 6144
+# Most validation rows that are drawn from simulations on disk.
+_MAX_VALIDATION = 20_000
+# Bytes of components of simulations on disk that are kept in memory.
+_KEPT = 2**30
+# Rows that are read at once where many are needed.
+_PIECE = 2048
 
 
 class NetworkMethod(InferenceMethod):
@@ -108,11 +119,13 @@ class NetworkMethod(InferenceMethod):
         rng = np.random.default_rng(seed)
         n = len(theta)
         self.scaler_ = self._fit_scaler(rows, n, rng)
-        training, validation = split_rows(n, self.validation_fraction, rng)
+        most = _MAX_VALIDATION if rows.are_many else None
+        training, validation = split_rows(n, self.validation_fraction, rng, most)
         targets = self._targets(theta)
         # Components are few: project once. Otherwise each batch is scaled when it is
         # used, which needs no second copy of the features.
         once = rows.resample is None and self.scaler_.components is not None
+        once = once and (not rows.are_many or 4 * n * self._network_shape[0] <= _KEPT)
         scaled = self.scaler_.transform(rows.x) if once else None
 
         def features(indices, rng):
@@ -124,11 +137,12 @@ class NetworkMethod(InferenceMethod):
             chosen = training[indices]
             return self._make_batch(features(chosen, rng), targets[chosen])
 
-        z_validation = features(validation, rng)
+        z_validation = rows.in_pieces(features, validation, rng)
         self._cache = stages = self._build()
+        local = {} if once else rows.locate(training)
         self.history_ = train(
             stages["train"],
-            Batches(make_batch, len(training), self.batch_size, seed),
+            Batches(make_batch, len(training), self.batch_size, seed, **local),
             lambda: self._validation_loss(stages, z_validation, targets[validation]),
             loss=self._loss(),
             max_iter=self.max_iter,
@@ -262,10 +276,32 @@ class _Rows:
     def __init__(self, x, shape, resample):
         self.x, self.resample, self._shape = x, resample, shape
 
+    @property
+    def are_many(self):
+        """Whether the rows are on disk, and more than fit into memory."""
+        return isinstance(self.x, LazyRows) and not self.x.fits
+
+    def locate(self, indices):
+        """Say where rows are on disk, as :class:`Batches` takes it."""
+        if not self.are_many:
+            return {}
+        chunks = self.x.chunks[indices]
+        return {"chunks": chunks, "n_together": self.x.n_together}
+
+    def in_pieces(self, features, indices, rng):
+        """Compute features, piece by piece if the rows are on disk."""
+        if not self.are_many:
+            return features(indices, rng)
+        starts = range(0, len(indices), _PIECE)
+        return np.concatenate([features(indices[s : s + _PIECE], rng) for s in starts])
+
     def take(self, indices, rng):
         """Return rows, shape (len(indices), n_features)."""
         if self.resample is None:
-            return self.x[indices]
+            rows = self.x[indices]
+            if isinstance(self.x, LazyRows):
+                check_finite_rows("x", rows)
+            return rows
         rows = np.asarray(self.resample(indices, rng))
         if rows.shape != (len(indices), *self._shape):
             raise ValueError(
@@ -283,10 +319,13 @@ class _Rows:
                 f"n_components='auto' needs the {n} rows of x without noise beside "
                 f"resample, got {len(self.x)} rows. Give them, or n_components=None."
             )
-        n_rows = max(min(n, _N_SCALING_ROWS), 4 * self.x.shape[1])
+        n_features = self.x.shape[1]
+        n_rows = max(min(n, _N_SCALING_ROWS), 4 * n_features)
+        if n_features > MAX_SOLVED:
+            n_rows = _N_SPAN_ROWS
         # Few simulations are used several times: their noise is new each time.
         indices = np.sort(rng.permutation(np.arange(n_rows) % n))
-        pieces = np.array_split(indices, max(1, n_rows // 2048))
+        pieces = np.array_split(indices, max(1, n_rows // _PIECE))
         noisy = np.concatenate([self.take(piece, rng) for piece in pieces])
         return self.x[indices], noisy
 
@@ -295,6 +334,7 @@ class _Rows:
         if self.resample is None:
             return self.x
         indices = np.arange(n)
-        if n > _N_SCALING_ROWS:
-            indices = np.sort(rng.choice(n, _N_SCALING_ROWS, replace=False))
+        most = min(_N_SCALING_ROWS, _N_SCALING_VALUES // self.x.shape[1])
+        if n > most:
+            indices = np.sort(rng.choice(n, most, replace=False))
         return self.take(indices, rng)

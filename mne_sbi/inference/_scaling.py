@@ -13,6 +13,10 @@ _MAX_ROWS = 20_000
 _CONSTANT = 1e-7
 # Part of the mean noise variance that is added to all directions.
 _RIDGE = 1e-3
+# Largest number of features whose covariances are made and solved as they are.
+MAX_SOLVED = 4096
+# Leading directions of signal and of noise that span the solution for more features.
+_N_SIGNAL, _N_NOISE = 128, 128
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,8 @@ class FeatureScaler:
         linear discriminant analysis. Principal components of the noisy features would
         be directions of strong noise instead.
         """
-        from scipy.linalg import eigh
-
+        if signal.shape[1] > MAX_SOLVED:
+            return cls._from_span(signal, noisy, n_max, least)
         n_features = signal.shape[1]
         within = np.zeros((n_features, n_features))
         between = np.zeros((n_features, n_features))
@@ -113,14 +117,38 @@ class FeatureScaler:
             return cls.from_rows(noisy)
         # Directions without noise, as a normalisation makes them, must not blow up.
         within[np.diag_indices(n_features)] += _RIDGE * np.trace(within) / n_features
-        n_max = min(n_max, n_features)
-        ratio, vectors = eigh(
-            between, within, subset_by_index=[n_features - n_max, n_features - 1]
-        )
-        kept = ratio >= min(least, ratio[-1])
-        # Noise of unit variance, then unit variance of both together.
-        scale = np.sqrt(len(signal) / (1 + ratio[kept]))
-        components = (vectors[:, kept] * scale)[:, ::-1]
+        components = _discriminate(between, within, len(signal), n_max, least)
+        components = np.ascontiguousarray(components, dtype=np.float32)
+        return cls(mean.astype(np.float64), np.ones(n_features), components)
+
+    @classmethod
+    def _from_span(cls, signal, noisy, n_max, least):
+        """Do the same for many features, without a matrix of features by features.
+
+        The solutions are ``W^-1 b`` for the noise covariance W and directions b of the
+        signal. Where W is a few strong directions and the same variance in all others,
+        they lie in the span of b and of these directions; W b is there for noise whose
+        other directions differ, which is one step of a Krylov method towards W^-1 b.
+        """
+        mean, centre = noisy.mean(axis=0), signal.mean(axis=0)
+        clean = signal - centre
+        noise = noisy - mean
+        noise -= clean
+        if not noise.any():
+            return cls.from_rows(noisy)
+        rng = np.random.default_rng(0)
+        of_signal = _leading_directions(clean, _N_SIGNAL, rng)
+        blocks = [of_signal, noise.T @ (noise @ of_signal)]
+        blocks[1] /= np.linalg.norm(blocks[1], axis=0)
+        blocks.append(_leading_directions(noise, _N_NOISE, rng))
+        span = np.linalg.qr(np.concatenate(blocks, axis=1))[0]
+        n_features = signal.shape[1]
+        ridge = _RIDGE * np.einsum("ij,ij->", noise, noise, dtype=float) / n_features
+        inside = [(rows @ span).astype(np.float64) for rows in (clean, noise)]
+        between, within = (rows.T @ rows for rows in inside)
+        within[np.diag_indices(len(within))] += ridge
+        found = _discriminate(between, within, len(signal), n_max, least)
+        components = span @ found.astype(np.float32)
         components = np.ascontiguousarray(components, dtype=np.float32)
         return cls(mean.astype(np.float64), np.ones(n_features), components)
 
@@ -158,6 +186,46 @@ def _moments(x):
     scale[scale <= _CONSTANT * np.abs(mean)] = 1.0
     scale[scale == 0.0] = 1.0
     return mean, scale
+
+
+def _discriminate(between, within, n, n_max, least):
+    """Directions of the largest ratios of two covariances, of unit variance in both.
+
+    Parameters
+    ----------
+    between, within : ndarray, shape (n_features, n_features)
+        Sums of products over n rows of signal and of noise.
+    n : int
+        Number of rows.
+    n_max, least : int, float
+        As in :meth:`FeatureScaler.from_signal`.
+
+    Returns
+    -------
+    components : ndarray, shape (n_features, n_components)
+        Columns in the order of their ratios, the largest first.
+    """
+    from scipy.linalg import eigh
+
+    last = len(within) - 1
+    first = max(0, last + 1 - n_max)
+    ratio, vectors = eigh(between, within, subset_by_index=[first, last])
+    kept = ratio >= min(least, ratio[-1])
+    # Noise of unit variance, then unit variance of both together.
+    scale = np.sqrt(n / (1 + ratio[kept]))
+    return (vectors[:, kept] * scale)[:, ::-1]
+
+
+def _leading_directions(x, n_directions, rng):
+    """Directions of the largest variance of rows, shape (n_features, n_directions).
+
+    A randomised range finder with one power iteration (Halko et al. 2011): the span
+    matters, not the single directions.
+    """
+    n_directions = min(n_directions, *x.shape)
+    sketch = x @ rng.standard_normal((x.shape[1], n_directions), dtype=np.float32)
+    sketch = x @ (x.T @ np.linalg.qr(sketch)[0])
+    return np.linalg.qr(x.T @ np.linalg.qr(sketch)[0])[0]
 
 
 def _components(covariance, n_components, whitening):

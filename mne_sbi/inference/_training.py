@@ -101,11 +101,17 @@ class Batches(keras.utils.PyDataset):
         beginning, so that no row is left out and one shape is compiled.
     seed : int
         Determines the order and the generators given to ``make_batch``.
+    chunks : ndarray of int, shape (n,) | None
+        The chunk that each row is read from. Then the order is one of the chunks, and
+        of the rows among ``n_together`` chunks. None is any order.
+    n_together : int
+        How many chunks are kept in memory.
     """
 
-    def __init__(self, make_batch, n, batch_size, seed):
+    def __init__(self, make_batch, n, batch_size, seed, *, chunks=None, n_together=1):
         super().__init__()
         self._make_batch, self._n, self._seed = make_batch, n, seed
+        self._chunks, self._n_together = chunks, n_together
         self._batch_size = min(batch_size, n)
         self._pass = 0
         self._shuffle()
@@ -127,9 +133,35 @@ class Batches(keras.utils.PyDataset):
         self._shuffle()
 
     def _shuffle(self):
-        order = np.random.default_rng([self._seed, self._pass, 0]).permutation(self._n)
+        rng = np.random.default_rng([self._seed, self._pass, 0])
+        if self._chunks is None:
+            order = rng.permutation(self._n)
+        else:
+            order = shuffle_locally(self._chunks, self._n_together, rng)
         n_more = self.num_batches * self._batch_size - self._n
         self._order = np.concatenate([order, order[:n_more]])
+
+
+def shuffle_locally(chunks, n_together, rng):
+    """Shuffle chunks, and then rows within as many chunks as are kept in memory.
+
+    Parameters
+    ----------
+    chunks : ndarray of int, shape (n,)
+        The chunk of each row.
+    n_together : int
+        Number of chunks whose rows are shuffled together.
+    rng : numpy.random.Generator
+        The source of randomness.
+
+    Returns
+    -------
+    order : ndarray of int, shape (n,)
+        The rows in their new order.
+    """
+    numbers, chunk = np.unique(chunks, return_inverse=True)
+    group = rng.permutation(len(numbers)) // n_together
+    return np.argsort(group[chunk] + rng.random(len(chunk)))
 
 
 class _KeepBest(keras.callbacks.Callback):
@@ -218,7 +250,7 @@ def _progress(max_iter, verbose):
         yield lambda n_done: next(passes, None)
 
 
-def split_rows(n, fraction, rng):
+def split_rows(n, fraction, rng, most=None):
     """Split rows at random into training and validation rows.
 
     Parameters
@@ -229,6 +261,8 @@ def split_rows(n, fraction, rng):
         Share of validation rows, in (0, 1); at least one row stays on either side.
     rng : numpy.random.Generator
         The source of randomness.
+    most : int | None
+        Largest number of validation rows.
 
     Returns
     -------
@@ -236,5 +270,6 @@ def split_rows(n, fraction, rng):
         Sorted indices.
     """
     n_validation = min(max(1, round(n * fraction)), n - 1)
+    n_validation = n_validation if most is None else min(n_validation, most)
     order = rng.permutation(n)
     return np.sort(order[n_validation:]), np.sort(order[:n_validation])

@@ -124,14 +124,15 @@ def _as_indices(index, n):
     """Turn a slice, a mask or numbers of rows into numbers from 0 on."""
     if isinstance(index, slice):
         return np.arange(n)[index]
-    index = np.asarray(index)
+    # A tuple would choose along several axes of an array.
+    index = np.empty((0, 0)) if isinstance(index, tuple) else np.asarray(index)
     if index.dtype == bool and index.shape == (n,):
         return np.flatnonzero(index)
-    if index.dtype.kind not in "iu" and index.size or index.ndim != 1:
+    if (index.dtype.kind not in "iu" and index.size) or index.ndim != 1:
         raise TypeError(
             "Rows that are not in memory are chosen by an integer, a slice, a sequence "
-            f"of integers or a mask of all {n} rows, got an array of {index.dtype} "
-            f"and shape {index.shape}. For more, read them first: rows[:][...]."
+            f"of integers or a mask of all {n} rows, not by several axes at once. Read "
+            "them first for more: rows[:][...]."
         )
     index = index.astype(np.intp)
     beyond = (index < -n) | (index >= n)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import eigh, subspace_angles
 
 from mne_sbi.inference._scaling import FeatureScaler
 
@@ -84,3 +85,53 @@ def test_signal_without_noise_is_standardised():
     scaler = FeatureScaler.from_signal(x, x)
     assert scaler.components is None
     np.testing.assert_allclose(scaler.mean, x.mean(axis=0))
+
+
+def many_features(n, n_features, n_signal, seed=0):
+    """Weak signals under strong common and weak independent noise."""
+    rng = np.random.default_rng(seed)
+    size = np.geomspace(1, 0.1, n_signal)[:, np.newaxis]
+    patterns = size * rng.standard_normal((n_signal, n_features))
+    common = 2 * rng.standard_normal((20, n_features))
+    # Common noise and signal overlap, as sources that share sensors do.
+    common[:3] += patterns[:3]
+    signal = rng.standard_normal((n, n_signal)) @ patterns
+    noise = rng.standard_normal((n, 20)) @ common
+    noise += rng.uniform(0.8, 1.2, n_features) * rng.standard_normal((n, n_features))
+    signal = signal.astype(np.float32)
+    return signal, signal + noise.astype(np.float32)
+
+
+def test_many_features_are_solved_in_a_span(monkeypatch):
+    from mne_sbi.inference import _scaling
+
+    signal, noisy = many_features(6000, 400, 12)
+    full = FeatureScaler.from_signal(signal, noisy, n_max=12)
+    monkeypatch.setattr(_scaling, "MAX_SOLVED", 300)
+    # As few directions in proportion as for thousands of features.
+    monkeypatch.setattr(_scaling, "_N_SIGNAL", 16)
+    monkeypatch.setattr(_scaling, "_N_NOISE", 30)
+    span = FeatureScaler.from_signal(signal, noisy, n_max=12)
+    assert span.components.dtype == np.float32
+    np.testing.assert_allclose(span.mean, full.mean)
+    # The same subspace, and nearly the same ratios of signal to noise.
+    angles = subspace_angles(full.components[:, :8], span.components[:, :8])
+    assert np.degrees(angles.max()) < 15
+    ratios = []
+    for scaler in (full, span):
+        clean = (signal - signal.mean(axis=0)) @ scaler.components
+        noise = (noisy - signal) @ scaler.components
+        noise -= noise.mean(axis=0)
+        ratios.append(eigh(clean.T @ clean, noise.T @ noise, eigvals_only=True)[::-1])
+    np.testing.assert_allclose(ratios[1], ratios[0], rtol=0.1)
+    # Principal components of the signal alone are much worse.
+    plain = FeatureScaler.from_rows(signal, n_components=12).components
+    clean, noise = signal @ plain, (noisy - signal) @ plain
+    worse = eigh(clean.T @ clean, noise.T @ noise, eigvals_only=True)[::-1]
+    assert worse[0] < 0.8 * ratios[1][0]
+
+
+def test_many_features_without_noise(monkeypatch):
+    monkeypatch.setattr("mne_sbi.inference._scaling.MAX_SOLVED", 10)
+    x = features()
+    assert FeatureScaler.from_signal(x, x).components is None
