@@ -1,6 +1,7 @@
 """``mne_sbi invert``: from files of recordings to a table, a posterior and a report."""
 
 import contextlib
+import dataclasses
 import warnings
 from pathlib import Path
 
@@ -49,9 +50,13 @@ def run(options):
             inverter = _make_inverter(options)
         say(f"Reading {_count(len(names), 'recording')} ...")
         X = [read_recording(file, options) for file in options.files]
+        # Before the work, in case that they cannot be made.
+        for fname in outputs.values():
+            fname.parent.mkdir(parents=True, exist_ok=True)
         if options.inverter is None:
             source = options.simulations or f"{inverter.n_simulations:,} simulations"
             say(f"Learning from {source} ...")
+            _tell_duration(inverter, X)
             inverter.fit(X)
             if options.save_inverter is not None:
                 inverter.save(options.save_inverter, overwrite=options.overwrite)
@@ -122,8 +127,6 @@ def _find_outputs(options):
             f"{', '.join(there)} would be replaced. Choose another --output-dir, or "
             "type --overwrite."
         )
-    for fname in outputs.values():
-        fname.parent.mkdir(parents=True, exist_ok=True)
     return outputs
 
 
@@ -168,6 +171,11 @@ def _read_inverter(options):
         raise ValueError(
             f"{options.inverter} inverts {found.__name__}, not {options.model}, which "
             f"is {cls.__name__}."
+        )
+    if not inverter.method_.gives_posterior:
+        raise ValueError(
+            f"{options.inverter} gives point estimates without intervals. Use one that "
+            "was fitted with method='npe' or 'abc'."
         )
     settings = {"n_jobs": options.n_jobs, "verbose": _verbose(options)}
     for name in ("n_draws", "duration"):
@@ -218,9 +226,31 @@ def _make_features(model, options):
     from ..features import LogPSD, SpectralNoise
 
     if model.output == "spectrum":
+        # Its frequencies are the model's.
         return LogPSD(noise=SpectralNoise())
     band = {"fmin": options.fmin, "fmax": options.fmax}
     return LogPSD(**{name: hz for name, hz in band.items() if hz is not None})
+
+
+def _tell_duration(inverter, X):
+    """Give features that were made here the length of the recordings, for the noise.
+
+    An inverter that makes its own features finds out by itself.
+    """
+    noise = getattr(inverter.features, "noise", None)
+    if noise is None:
+        return
+    seconds = min(len(r.times) * _n_epochs(r) / r.info["sfreq"] for r in X)
+    if inverter.duration is not None:
+        seconds = min(seconds, inverter.duration)
+    noise = dataclasses.replace(noise, duration=float(seconds))
+    inverter.set_params(features=inverter.features.set_params(noise=noise))
+
+
+def _n_epochs(recording):
+    import mne
+
+    return len(recording) if isinstance(recording, mne.BaseEpochs) else 1
 
 
 def _invert(inverter, X, names):

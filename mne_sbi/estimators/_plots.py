@@ -61,7 +61,7 @@ class InverterPlots:
         report,
         X,
         *,
-        title="Model inversion",
+        title=None,
         posterior=None,
         calibration=None,
         tags=("mne-sbi",),
@@ -77,8 +77,8 @@ class InverterPlots:
             The report.
         X : array_like | MNE object | list
             Observations, as for :meth:`predict`.
-        title : str
-            Title of the section.
+        title : str | None
+            Title of the section, by default ``"Model inversion"``.
         posterior : Posterior | None
             What :meth:`predict_posterior` found for X; by default it is asked.
         calibration : Calibration | int | None
@@ -112,7 +112,7 @@ class InverterPlots:
             )
         if isinstance(calibration, numbers.Integral):
             calibration = self.diagnose(int(calibration))
-        place = {"section": title, "tags": tuple(tags)}
+        place = {"section": title or "Model inversion", "tags": tuple(tags)}
         _report_settings(self, report, place)
         _report_posterior(report, posterior, place)
         _report_spectra(self, report, x, posterior, place)

@@ -1,74 +1,25 @@
 """``mne_sbi invert``: from files to a table, a posterior and a report."""
 
-import dataclasses
+import importlib.util
 import re
+from pathlib import Path
 
 import mne
 import numpy as np
 import pandas as pd
 import pytest
 
-from mne_sbi import LeadField, read_inverter, read_posterior
-from mne_sbi.commands import main
-from mne_sbi.datasets import load_synthetic_connectome
+from mne_sbi import (
+    LeadField,
+    Parameter,
+    models,
+    read_inverter,
+    read_posterior,
+)
+from mne_sbi.commands import _recordings
+from mne_sbi.models import ForwardModel
 
-NAMES = ["lh.cuneus", "rh.cuneus", "lh.insula", "rh.insula", "lh.precentral"]
-PARAMETERS = ["tau_e", "tau_i", "alpha", "speed", "tau_g"]
-
-
-def make_raw(seed=0, names=NAMES, *, kind="misc", duration=20.0, sfreq=100.0):
-    rng = np.random.default_rng(seed)
-    data = rng.standard_normal((len(names), round(sfreq * duration)))
-    # Spectra that fall, as those of the brain do.
-    for i in range(1, data.shape[1]):
-        data[:, i] += 0.8 * data[:, i - 1]
-    info = mne.create_info(list(names), sfreq, kind)
-    return mne.io.RawArray(1e-5 * data, info, verbose="error")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Recordings, a connectome, and other files."""
-    folder = tmp_path_factory.mktemp("files")
-    connectome = dataclasses.replace(
-        load_synthetic_connectome().pick(NAMES), synthetic=False
-    )
-    connectome.save(folder / "five.npz")
-    for i in range(2):
-        raw = make_raw(i, ["-".join(name.split(".")[::-1]) for name in NAMES])
-        raw.save(folder / f"sub-{i}_raw.fif", verbose="error")
-    (folder / "twin").mkdir()
-    make_raw(5).save(folder / "twin" / "sub-0_raw.fif", verbose="error")
-    epochs = mne.make_fixed_length_epochs(make_raw(3), 5.0, verbose="error")
-    epochs.save(folder / "sub-3-epo.fif", verbose="error")
-    make_raw(0, ["Fc5.", "C3..", "Oz.."], kind="eeg").save(
-        folder / "eeg_raw.fif", verbose="error"
-    )
-    make_raw(4, sfreq=90.0).save(folder / "slow_raw.fif", verbose="error")
-    (folder / "text.txt").write_text("hello")
-    (folder / "broken_raw.fif").write_bytes(b"\0" * 100)
-    return folder
-
-
-@pytest.fixture
-def invert(folder, tmp_path, monkeypatch):
-    """A function that runs the command on files of the folder, quickly."""
-    monkeypatch.chdir(folder)
-
-    def invert(*arguments, output="out", settings=None):
-        if settings is None:
-            settings = ["--connectome", "five.npz", "--fmin", "4", "--fmax", "40"]
-            settings += ["--n-freqs", "6", "--n-simulations", "300"]
-            settings += ["--method", "abc", "--n-draws", "20", "--calibration", "0"]
-        where = ["--output-dir", str(tmp_path / output)]
-        # Last, because the last of two values of an option counts.
-        return main(["invert", "spectral_graph", *settings, *where, *arguments])
-
-    return invert
-
-
-def read_table(folder):
-    return pd.read_csv(folder / "inversion_parameters.csv", index_col="recording")
+from .conftest import NAMES, make_raw, read_table
 
 
 def test_a_row_per_file(invert, tmp_path, capsys):
@@ -163,129 +114,22 @@ def test_connectome_that_nobody_chose(invert, tmp_path, cache_dir, capsys):
     assert "SYNTHETIC" in warning and "mne_sbi fetch hcp_desikan86" in warning
 
 
-MISTAKES = {
-    "no file": (["nowhere.fif"], "There is no file nowhere.fif."),
-    "twice": (["sub-0_raw.fif", "./sub-0_raw.fif"], "The same file is given twice"),
-    "text": (["text.txt"], "text.txt cannot be read as a recording (AssertionError)."),
-    "broken": (["broken_raw.fif"], "broken_raw.fif cannot be read as a recording"),
-    "rates": (["sub-0_raw.fif", "slow_raw.fif"], "100.* Hz"),
-    "picks": (["sub-0_raw.fif", "--picks", "Oz"], "--picks does not fit sub-0_raw.fif"),
-    "sensors": (["eeg_raw.fif"], "need lead_field= .'template'"),
-    "positions": (
-        ["eeg_raw.fif", "--lead-field", "template"],
-        "no positions of Fc5., C3.., Oz... Name a montage, such as --montage standard",
-    ),
-    "montage": (
-        ["eeg_raw.fif", "--lead-field", "template", "--montage", "standard_1005"],
-        "standard_1005 has no positions for Fc5., C3.., Oz.. of eeg_raw.fif. --rename",
-    ),
-    "unknown montage": (
-        ["eeg_raw.fif", "--lead-field", "template", "--montage", "biosemi46"],
-        "no montage biosemi46. Did you mean 'biosemi64'?",
-    ),
-    "no standard": (["sub-0_raw.fif", "--rename-standard"], "no channels of the 10-05"),
-    "windows": (["sub-0_raw.fif", "--duration", "100"], "100 s"),
-    "windows of epochs": (["sub-3-epo.fif", "--duration", "2"], "duration cuts a Raw"),
-    "duration": (["sub-0_raw.fif", "--duration", "-1"], "--duration must be positive"),
-    "draws": (["sub-0_raw.fif", "--n-draws", "0"], "--n-draws must be positive, got 0"),
-    "simulations": (["sub-0_raw.fif", "--n-simulations", "3"], "at least 10, got 3"),
-    "checks": (["sub-0_raw.fif", "--calibration", "-1"], "must not be negative: -1"),
-    "band": (["sub-0_raw.fif", "--fmin", "50"], "--fmin must be positive and below"),
-    "nyquist": (["sub-0_raw.fif", "--fmax", "60"], "sampling rate of at least 120 Hz"),
-    "frequencies": (["sub-0_raw.fif", "--n-freqs", "1"], "--n-freqs must be at least"),
-    "parameter": (["sub-0_raw.fif", "--prior", "sped=1:2"], "Did you mean 'speed'?"),
-    "range": (["sub-0_raw.fif", "--prior", "speed=3:2"], "speed"),
-    "connectome": (["sub-0_raw.fif", "--connectome", "none.npz"], "none.npz"),
-    "no connectome": (["sub-0_raw.fif", "--connectome", "sub-0_raw.fif"], "sub-0_raw"),
-    "labels": (["sub-0_raw.fif", "--labels", "twin"], "--labels belongs to --lead"),
-    "labels of a template": (
-        ["eeg_raw.fif", "--lead-field", "template", "--labels", "twin"],
-        "--labels belongs to --lead-field FILE-fwd.fif only",
-    ),
-    "no lead field": (
-        ["eeg_raw.fif", "--lead-field", "tempalte"],
-        "'template' or a file, and there is no file tempalte",
-    ),
-    "forward without labels": (
-        ["eeg_raw.fif", "--lead-field", "text.txt"],
-        "needs the regions of its sources: --labels",
-    ),
-    "no forward": (
-        ["eeg_raw.fif", "--lead-field", "text.txt", "--labels", "twin"],
-        "text.txt cannot be read as a forward solution",
-    ),
-    "method": (["sub-0_raw.fif", "--max-iter", "3"], "--max-iter belongs to --method"),
-    "name of inverter": (
-        ["sub-0_raw.fif", "--save-inverter", "x.pkl"],
-        "--save-inverter must end in .zip",
-    ),
-    "trained": (
-        ["sub-0_raw.fif", "--inverter", "x.zip"],
-        "leave out --connectome, --fmin, --fmax, --n-freqs, --n-simulations, --method",
-    ),
-}
+def test_epochs_of_eeglab(folder, monkeypatch):
+    """They are in files of the same suffix as its recordings."""
+    calls = []
 
+    def read_raw(file, **settings):
+        raise TypeError("The number of trials is 2. It must be 1 for raw files.")
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_end_with_a_line(invert, tmp_path, capsys, mistake):
-    arguments, message = MISTAKES[mistake]
-    settings = ["--connectome", "five.npz", "--fmin", "4", "--fmax", "40"]
-    settings += ["--n-freqs", "6", "--n-simulations", "50", "--method", "abc"]
-    where = ["--output-dir", str(tmp_path / "out"), "--quiet"]
-    status = main(["invert", "spectral_graph", *settings, *where, *arguments])
-    captured = capsys.readouterr()
-    assert status == 1
-    assert captured.err.startswith("mne_sbi invert: ")
-    assert (
-        re.search(message, captured.err.replace("\n", " ")) or message in captured.err
-    )
-    assert "Traceback" not in captured.err and captured.out == ""
-    assert not list((tmp_path / "out").glob("*.*"))
+    def read_epochs_eeglab(file, **settings):
+        calls.append(file)
+        return "epochs"
 
-
-def test_unknown_models(capsys, folder):
-    assert main(["invert", "spectral_grap", str(folder / "sub-0_raw.fif")]) == 1
-    assert "Did you mean 'spectral_graph'?" in capsys.readouterr().err
-
-
-def test_inverter_that_is_none(folder, tmp_path, capsys):
-    arguments = ["invert", "spectral_graph", str(folder / "sub-0_raw.fif")]
-    arguments += ["--output-dir", str(tmp_path)]
-    assert main([*arguments, "--inverter", str(folder / "nowhere.zip")]) == 1
-    assert "There is no file" in capsys.readouterr().err
-    assert main([*arguments, "--inverter", str(folder / "text.txt")]) == 1
-    assert "is damaged or not an inverter" in capsys.readouterr().err
-
-
-def test_outputs_that_exist_are_found_before_the_work(invert, tmp_path, capsys):
-    (tmp_path / "out").mkdir()
-    table = tmp_path / "out" / "inversion_parameters.csv"
-    table.write_text("old")
-    assert invert("broken_raw.fif") == 1
-    error = capsys.readouterr().err
-    assert f"{table} would be replaced" in error and "--overwrite" in error
-    assert table.read_text() == "old"
-    assert invert("sub-0_raw.fif", "--no-report", "--overwrite") == 0
-    assert len(read_table(tmp_path / "out")) == 1
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["invert"],
-        ["invert", "spectral_graph"],
-        ["invert", "spectral_graph", "x.fif", "--method", "mcmc"],
-        ["invert", "spectral_graph", "x.fif", "--prior", "speed"],
-        ["invert", "spectral_graph", "x.fif", "--prior", "speed=1:2:3"],
-        ["invert", "spectral_graph", "x.fif", "--prior", "=1:2"],
-        ["invert", "spectral_graph", "x.fif", "--seed", "a"],
-    ],
-)
-def test_wrong_arguments_end_with_2(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 2
-    assert "usage: mne_sbi invert" in capsys.readouterr().err
+    monkeypatch.setattr(mne.io, "read_raw", read_raw)
+    monkeypatch.setattr(mne.io, "read_epochs_eeglab", read_epochs_eeglab)
+    assert _recordings._read("x.set") == "epochs" and calls == ["x.set"]
+    with pytest.raises(ValueError, match="x.edf cannot be read as a recording"):
+        _recordings._read("x.edf")
 
 
 def test_edf(invert, tmp_path, folder):
@@ -294,6 +138,51 @@ def test_edf(invert, tmp_path, folder):
     raw.export(tmp_path / "regions.edf", verbose="error")
     assert invert(str(tmp_path / "regions.edf"), "--no-report") == 0
     assert read_table(tmp_path / "out").index.tolist() == ["regions.edf"]
+
+
+class Slope(ForwardModel):
+    """One node, whose power falls with a power of frequency."""
+
+    parameters = (Parameter("slope", 0.5, 3.0, 1.0),)
+    output = "spectrum"
+
+    def __init__(self, freqs=None):
+        self.freqs = freqs
+
+    def simulate(self, params, key):
+        import jax.numpy as jnp
+
+        return jnp.asarray(self.freqs)[None] ** -params["slope"]
+
+
+def test_other_spectral_models(invert, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(models, "get_model", lambda name: Slope)
+    settings = ["--n-freqs", "20", "--n-simulations", "200", "--method", "abc"]
+    settings += ["--no-report", "--n-draws", "20", "--picks", "cuneus-lh"]
+    assert invert("sub-0_raw.fif", "sub-1_raw.fif", settings=settings) == 0
+    # The noise is that of 20 s, or this would warn.
+    assert "warning" not in capsys.readouterr().err
+    posterior = read_posterior(tmp_path / "out" / "inversion_posterior.npz")
+    assert posterior.names == ("slope",)
+    assert invert("sub-0_raw.fif", "--connectome", "five.npz", output="o") == 1
+    assert "takes no --connectome" in capsys.readouterr().err
+
+
+def test_models_of_time_series(invert, tmp_path, monkeypatch, capsys):
+    file = Path(__file__).parents[1] / "data" / "plugin_hopf" / "plugin_hopf.py"
+    spec = importlib.util.spec_from_file_location("plugin_hopf", file)
+    plugin = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(plugin)
+    monkeypatch.setattr(models, "get_model", lambda name: plugin.HopfModel)
+    settings = ["--connectome", "five.npz", "--fmax", "30", "--n-simulations", "20"]
+    settings += ["--method", "abc", "--n-draws", "5", "--calibration", "10"]
+    assert invert("sub-0_raw.fif", settings=settings) == 0
+    table = read_table(tmp_path / "out")
+    assert table.columns[0] == "growth" and np.isfinite(table).all(axis=None)
+    page = (tmp_path / "out" / "inversion_report.html").read_text(encoding="utf-8")
+    assert "Measured and predicted spectra" in page and "fmax=30.0" in page
+    assert invert("sub-0_raw.fif", *settings, "--n-freqs", "9", "--overwrite") == 1
+    assert "takes no --n-freqs" in capsys.readouterr().err
 
 
 EEG = ["--montage", "standard_1005", "--rename-standard", "--n-simulations", "1000"]

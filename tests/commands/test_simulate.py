@@ -9,7 +9,7 @@ from mne_sbi import read_posterior, read_simulation_bank
 from mne_sbi.commands import main
 from mne_sbi.datasets import load_synthetic_connectome
 
-from .test_invert import NAMES, make_raw
+from .conftest import NAMES, make_raw
 
 
 @pytest.fixture
