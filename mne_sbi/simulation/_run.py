@@ -105,7 +105,7 @@ def simulate(
     RuntimeError
         If no simulation is finite.
     """
-    from joblib import effective_n_jobs
+    from joblib import Parallel
     from mne.utils import use_log_level
 
     is_integer = isinstance(n_simulations, (int, np.integer))
@@ -119,7 +119,7 @@ def simulate(
     may_have_seed = fname is not None and random_state is None
     seed = None if may_have_seed else draw_seed(random_state)
     # Chunks in parallel, BLAS in one thread each; or the other way round.
-    parallel = effective_n_jobs(n_jobs) > 1
+    parallel = Parallel(n_jobs=n_jobs, prefer="threads").n_jobs != 1
     limit = one_blas_thread() if parallel else contextlib.nullcontext()
     with use_log_level(verbose), limit:
         if fname is not None:
