@@ -6,8 +6,9 @@ import matplotlib.pyplot as plt
 import mne
 import numpy as np
 import pytest
+from mne.time_frequency import psd_array_welch
 
-from mne_sbi import Posterior, SGMInverter
+from mne_sbi import LeadField, Posterior, SGMInverter
 from mne_sbi.estimators import _plots
 
 from .conftest import FREQS, NAMES
@@ -85,6 +86,27 @@ def test_predictive(inverter, make_raw, spectra):
     heights = [c.get_paths()[0].get_extents().height for c in (noisy, clean)]
     assert heights[0] > heights[1]
     assert panels(fig) == ["mean of 5 regions", "rh.cuneus", "lh.cuneus"]
+
+
+def test_predictive_of_sensors(make_inverter, make_raw):
+    ch_names = [f"EEG{i}" for i in range(6)]
+    raw = make_raw(ch_names)
+    raw.set_channel_types(dict.fromkeys(ch_names, "eeg"), on_unit_change="ignore")
+    gain = np.random.default_rng(0).normal(size=(6, 5))
+    lead_field = LeadField(gain, ch_names, NAMES, ch_types=["eeg"] * 6)
+    inverter = make_inverter(lead_field=lead_field).fit(raw)
+    fig = inverter.plot_predictive(raw, picks=["EEG4"], n_draws=20, show=False)
+    freqs, measured = fig.axes[1].lines[-1].get_data()
+    # The average reference is taken before the spectrum.
+    data = raw.get_data() - raw.get_data().mean(axis=0)
+    settings = {"sfreq": 100.0, "n_fft": 200, "n_overlap": 100, "window": "hann"}
+    psd, bins = psd_array_welch(data[[4]], **settings, verbose="error")
+    expected = 10 * np.log10(np.interp(freqs, bins, psd[0]))
+    expected = (expected - expected.mean()) / expected.std()
+    np.testing.assert_allclose(measured, expected, atol=0.02)
+    assert panels(fig) == ["mean of 6 channels", "EEG4"]
+    with pytest.raises(ValueError, match="'lh.cuneus', which is none of the 6 rows"):
+        inverter.plot_predictive(raw, picks=["lh.cuneus"], show=False)
 
 
 @pytest.mark.parametrize(
