@@ -164,7 +164,7 @@ def plot_posterior_brain(posterior, parameter, *, statistic, names, **settings):
     check_option("parameter", parameter, posterior.names)
     check_option("statistic", statistic, _STATISTICS)
     names = posterior.obs_names if names is None else names
-    if posterior.n_obs == 1 and names is None:
+    if posterior.n_obs == 1 and not _are_regions(names):
         raise ValueError(
             "plot_brain() shows a value per region, but this posterior is of one "
             "observation, the whole brain, whose parameters belong to no region: "
@@ -191,6 +191,13 @@ def plot_posterior_brain(posterior, parameter, *, statistic, names, **settings):
         values = factor * getattr(posterior, {"sd": "std"}.get(statistic, statistic))
     label = axis_label(f"{statistic} of {parameter}", unit)
     return plot_brain(values[:, index], names, **({"label": label} | settings))
+
+
+def _are_regions(names):
+    """Say whether names tell a hemisphere, as those of regions do."""
+    return names is not None and all(
+        normalize_region_name(name).startswith(("lh.", "rh.")) for name in names
+    )
 
 
 def _match_regions(names, known):

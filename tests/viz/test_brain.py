@@ -222,6 +222,9 @@ def test_posteriors_without_regions():
         make_posterior(None).plot_brain("alpha")
     with pytest.raises(ValueError, match="one observation, the whole brain"):
         make_posterior(None)[0].plot_brain("alpha")
+    with pytest.raises(ValueError, match="one observation, the whole brain"):
+        make_posterior(("sub-1", "sub-2", "sub-3"))[0].plot_brain("alpha")
+    make_posterior()["rh.cuneus"].plot_brain("alpha", show=False)
     with pytest.raises(ValueError, match="are none of the 68 cortical regions"):
         make_posterior(("sub-1", "sub-2", "sub-3")).plot_brain("alpha")
     with pytest.raises(ValueError, match="Did you mean 'alpha'"):
