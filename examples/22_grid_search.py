@@ -159,8 +159,8 @@ table[list(names)].rename(columns=names).round(2)
 # %%
 # Use the best
 # ------------
-# It was fitted again, to the same simulations. ``set_output`` makes a data frame of what
-# ``transform`` returns: the parameters by name.
+# It was fitted again, to the same simulations. ``set_output`` makes a data frame of
+# what ``transform`` returns: the parameters by name.
 
 best = search.best_estimator_
 best[-1].set_output(transform="pandas")
