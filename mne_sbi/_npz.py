@@ -9,7 +9,15 @@ import numpy as np
 from ._checks import write_atomically
 
 # What NumPy raises for a file that is cut short, altered or of another kind.
-_UNREADABLE = (EOFError, OSError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (
+    EOFError,
+    KeyError,
+    OSError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def save_npz(fname, content, *, version, overwrite=False):
@@ -74,7 +82,7 @@ def read_npz(fname, needed, *, version, kind, writer):
         # Opened here, because NumPy leaves a damaged file open.
         with open(fname, "rb") as file, np.load(file, allow_pickle=False) as archive:
             content = {key: archive[key] for key in archive.files}
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise ValueError(
             f"{fname} is damaged or not a {kind}. {writer} writes such files."
         ) from exc

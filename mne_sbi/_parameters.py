@@ -93,6 +93,23 @@ def check_known(names, known):
             )
 
 
+def _check_unit(parameter, wish):
+    """Refuse numbers that are so large that they can only be of another unit."""
+    values = wish if isinstance(wish, tuple | list | np.ndarray) else [wish]
+    numeric = [v for v in values if isinstance(v, numbers.Real)]
+    # Milliseconds and millimetres are a thousand times as many.
+    if not numeric or not np.isfinite(numeric).all() or parameter.high <= 0:
+        return
+    if min(numeric) < 100 * parameter.high:
+        return
+    unit = f" {parameter.unit}".rstrip()
+    raise ValueError(
+        f"{parameter.name} is in{unit or ' no unit'} and lies between "
+        f"{parameter.low:g} and {parameter.high:g}{unit}; {wish!r} can only be of "
+        "another unit. For such values, give a Parameter."
+    )
+
+
 def override_parameter(parameter, wish):
     """Apply a caller's wish to one parameter.
 
@@ -115,6 +132,7 @@ def override_parameter(parameter, wish):
         If the wish is none of these.
     """
     name = parameter.name
+    _check_unit(parameter, wish)
     if isinstance(wish, Parameter):
         if wish.name != name:
             raise ValueError(

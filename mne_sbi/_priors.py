@@ -48,7 +48,8 @@ class Prior:
     parameters: tuple
 
     def __post_init__(self):
-        parameters = tuple(self.parameters)
+        single = isinstance(self.parameters, Parameter)
+        parameters = (self.parameters,) if single else tuple(self.parameters)
         for parameter in parameters:
             if not isinstance(parameter, Parameter):
                 raise TypeError(
@@ -121,6 +122,9 @@ class Prior:
         theta : ndarray, shape (n, n_params)
             The draws.
         """
+        is_integer = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
+        if not is_integer or n < 0:
+            raise ValueError(f"n must be a number of draws, 0 or more, got {n!r}.")
         unit = check_rng(random_state).random((n, self.n_params))
         return self.from_unit(unit)
 

@@ -83,13 +83,16 @@ def as_recording(
         kind, elements = _kind_of_list(X)
         if kind is not None:
             return join([_read(x, kind, settings, is_alone=False) for x in elements])
+    first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
     # Not every dict: some are sparse arrays, for which scikit-learn has words.
-    if isinstance(X, (str, bytes, Path)) or type(X) is dict:
+    if isinstance(first, (str, bytes, Path)) or type(X) is dict:
         raise TypeError(
             f"Observations must be an array or objects of MNE-Python, got "
-            f"{type(X).__name__}. Read a file first, for example with "
-            "mne.io.read_raw()."
+            f"{'' if first is X else 'a list of '}{type(first).__name__}. Read a file "
+            "first, for example with mne.io.read_raw()."
         )
+    if isinstance(X, (list, tuple)) and not X:
+        raise ValueError("The list of recordings is empty. Give one per person.")
     if duration is not None:
         raise ValueError(_WHOSE_DURATION.format("an array"))
     return Recording(X, obs_names=_index_of(X))

@@ -56,6 +56,15 @@ def read_source_estimate(stc, *, labels=None, src=None, mode="auto"):
             f"A {name} needs src=, the source space that it was made with: "
             "inverse_operator['src'] or forward['src']."
         )
+    if src is not None and not isinstance(src, mne.SourceSpaces):
+        raise TypeError(
+            f"src must be the mne.SourceSpaces that the {name} was made with, "
+            f"inverse_operator['src'] or forward['src'], got {type(src).__name__}."
+        )
+    if not is_volume and not is_mixed and src is not None and src.kind != "surface":
+        raise ValueError(
+            f"src is a {src.kind} source space, but a {name} needs that of surfaces."
+        )
     if is_volume:
         labels, names = _volume_labels(labels, src)
         modes = ("auto", "mean", "max")

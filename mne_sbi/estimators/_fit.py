@@ -96,8 +96,20 @@ def fit_to_pairs(inverter, X, y):
     )
 
 
+def _check_measured(model):
+    """Refuse a model of time series that nobody told how they are sampled."""
+    wanted = [n for n in ("sfreq", "duration") if getattr(model, n, 0) is None]
+    if model.output == "timeseries" and wanted:
+        raise ValueError(
+            f"{type(model).__name__} has {' and '.join(f'{n}=None' for n in wanted)}, "
+            "which only Raw, Epochs and other time series of MNE-Python tell. Give "
+            "these to fit, or the number to the model."
+        )
+
+
 def _set_observation(inverter, names, recording):
     """Put together what is observed of the model."""
+    _check_measured(inverter.model_)
     features = inverter._make_features()
     if inverter.model_.output == "spectrum" and hasattr(features, "freqs"):
         freqs = inverter.model_.get_freqs()

@@ -1,7 +1,7 @@
 """The inverter: a forward model, features and an inference method as one estimator."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,7 +15,7 @@ from ._plots import InverterPlots
 from ._reading import forget_inputs, read_features
 from ._refine import refine_parameters
 from ._self_checks import InverterChecks
-from ._setup import make_method, make_model
+from ._setup import make_features, make_method, make_model
 
 
 class ModelInverter(
@@ -146,7 +146,7 @@ class ModelInverter(
         return make_model(self.model)
 
     def _make_features(self):
-        return LogPSD() if self.features is None else clone(self.features)
+        return make_features(self.features, LogPSD())
 
     def fit(self, X=None, y=None):
         """Learn to invert.

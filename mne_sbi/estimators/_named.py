@@ -1,10 +1,9 @@
 """Inverters with the defaults of one model."""
 
-from sklearn.base import clone
-
 from ..features import LogPSD, SpectralNoise
 from ..models import SpectralGraphModel
 from ._inverter import ModelInverter
+from ._setup import make_features
 
 
 class SGMInverter(ModelInverter):
@@ -166,6 +165,4 @@ class SGMInverter(ModelInverter):
         )
 
     def _make_features(self):
-        if self.features is None:
-            return LogPSD(noise=SpectralNoise())
-        return clone(self.features)
+        return make_features(self.features, LogPSD(noise=SpectralNoise()))

@@ -1,5 +1,6 @@
 """How an inverter reads the X and y that scikit-learn's methods take."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._checks import check_array
 from .._recording import as_recording
+from .._sensors import listing
 from ._inputs import match_nodes
 from ._plausibility import warn_if_implausible, warn_if_synthetic
 from ._sensors import match_channels
@@ -62,15 +64,41 @@ def _as_recording(inverter, X, *, reset):
             # The same channels as in the fit, or their average would be another
             # reference.
             picks = list(inverter.ch_names_)
-    return as_recording(
-        X,
-        labels=inverter.labels,
-        src=inverter.src,
-        mode=inverter.mode,
-        picks=picks,
-        duration=inverter.duration,
-        sensors=through is not None,
-    )
+            _check_channels(X, picks)
+    with _log_level(inverter.verbose):
+        return as_recording(
+            X,
+            labels=inverter.labels,
+            src=inverter.src,
+            mode=inverter.mode,
+            picks=picks,
+            duration=inverter.duration,
+            sensors=through is not None,
+        )
+
+
+def _log_level(verbose):
+    """Set how much MNE-Python says, unless nobody has a word to say about it."""
+    if verbose is None:
+        return contextlib.nullcontext()
+    from mne.utils import use_log_level
+
+    return use_log_level(verbose)
+
+
+def _check_channels(X, ch_names):
+    """Refuse recordings of MNE-Python that lack channels of the fit."""
+    for inst in X if isinstance(X, (list, tuple)) else [X]:
+        if not hasattr(inst, "ch_names") or not hasattr(inst, "info"):
+            continue
+        bads = inst.info["bads"]
+        missing = [n for n in ch_names if n not in inst.ch_names or n in bads]
+        if missing:
+            raise ValueError(
+                f"The recording lacks {len(missing)} of the {len(ch_names)} channels "
+                f"of the fit, or they are bad: {listing(missing)}. Interpolate them "
+                "(.interpolate_bads()), or fit an inverter without them."
+            )
 
 
 def read_pairs(inverter, X, y):
@@ -170,9 +198,7 @@ def read_features(inverter, X):
             )
         return data.reshape(len(data), -1), recording.obs_names
     if inverter.ch_names_ is not None:
-        recording = match_channels(
-            recording, inverter.ch_names_, inverter.projector_
-        )
+        recording = match_channels(recording, inverter.ch_names_, inverter.projector_)
     else:
         recording = match_nodes(recording, inverter.model_, inverter.node_names_)
     summaries = inverter.observation_.summarize(recording)

@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from .._checks import check_option
 from .._priors import Prior
+from ..features import FeatureExtractor
 from ..models import ForwardModel, get_model
 from ..simulation import SimulationBank, read_simulation_bank
 from ..simulation._run import describe_settings
@@ -47,6 +48,36 @@ def make_model(model):
     if not isinstance(model, ForwardModel):
         raise TypeError(f"model must be a ForwardModel or a name, got {model!r}.")
     return clone(model)
+
+
+def make_features(features, default):
+    """Return features of the inverter's own.
+
+    Parameters
+    ----------
+    features : FeatureExtractor | None
+        The setting.
+    default : FeatureExtractor
+        What ``None`` stands for.
+
+    Returns
+    -------
+    features : FeatureExtractor
+        A clone, or the default.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if features is None:
+        return default
+    if not isinstance(features, FeatureExtractor):
+        raise TypeError(
+            f"features must be a FeatureExtractor such as LogPSD(), or None, got "
+            f"{features!r:.80}."
+        )
+    return clone(features)
 
 
 def make_method(method):

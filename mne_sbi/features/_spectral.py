@@ -6,6 +6,7 @@ import numpy as np
 
 from .._checks import check_array, check_option
 from ._base import FeatureExtractor
+from ._noise import SpectralNoise
 
 _SCALINGS = ("zscore", "demean", "none")
 # Variance over frequency in dB^2 below which a spectrum is flat but for rounding.
@@ -74,6 +75,7 @@ class LogPSD(FeatureExtractor):
         """
         from mne.time_frequency import psd_array_welch
 
+        self._check_settings()
         data = check_array("data", data, shape=(None, None, None), finite=False)
         band = (self.fmin, self.fmax) if self.freqs is None else self.freqs
         lowest, highest = np.min(band), np.max(band)
@@ -133,6 +135,7 @@ class LogPSD(FeatureExtractor):
         ValueError
             If a power is not positive, or the frequencies do not cover what is needed.
         """
+        self._check_settings()
         psd = check_array("psd", psd, shape=(None, None, len(freqs)), dtype=None)
         if not (psd > 0).all():
             n_bad = int((~(psd > 0)).sum())
@@ -174,6 +177,20 @@ class LogPSD(FeatureExtractor):
         n_window = self._n_window(sfreq)
         bins = np.fft.rfftfreq(n_window, 1 / sfreq)
         return bins[(bins >= self.fmin) & (bins <= self.fmax)]
+
+    def _check_settings(self):
+        check_option("scaling", self.scaling, _SCALINGS)
+        check_array("window", self.window, shape=(), positive=True)
+        if self.freqs is None and not self.fmin < self.fmax:
+            raise ValueError(
+                f"LogPSD needs fmin < fmax, got fmin={self.fmin:g} and "
+                f"fmax={self.fmax:g} Hz."
+            )
+        if self.noise is not None and not isinstance(self.noise, SpectralNoise):
+            raise TypeError(
+                "noise must be a SpectralNoise, or None, got "
+                f"{type(self.noise).__name__}. Write SpectralNoise(duration=60.0)."
+            )
 
     def _n_window(self, sfreq):
         # Even, so that the Fourier frequencies reach half the sampling rate.

@@ -62,6 +62,11 @@ class PointRegressor(NetworkMethod):
 
     def _check_settings(self):
         super()._check_settings()
+        if isinstance(self.hidden, (int, np.integer)):
+            raise TypeError(
+                f"hidden must be a tuple of widths, got {self.hidden}. Write "
+                f"hidden=({self.hidden},)."
+            )
         for width in self.hidden:
             check_count("each width in hidden", width)
 

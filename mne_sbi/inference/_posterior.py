@@ -1,11 +1,14 @@
 """Posterior: draws of named parameters for one or several observations."""
 
 import json
+import numbers
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from .._checks import check_array, did_you_mean, write_atomically
+from .._npz import UNREADABLE
 from .._priors import Prior
 from ._posterior_tables import (
     posterior_to_xarray,
@@ -57,7 +60,16 @@ class Posterior:
         if 0 in draws.shape:
             raise ValueError(f"draws must not be empty, got shape {draws.shape}.")
         draws.flags.writeable = False
+        if isinstance(self.names, str) or isinstance(self.units, str):
+            raise TypeError(
+                f"names and units must be lists of strings, got {self.names!r} and "
+                f"{self.units!r}."
+            )
         names, units = tuple(self.names), tuple(self.units)
+        if len(set(names)) < len(names):
+            raise ValueError(f"Names of parameters must differ, got {names}.")
+        if not isinstance(self.prior, (Prior, type(None))):
+            raise TypeError(f"prior must be a Prior, got {type(self.prior).__name__}.")
         if not len(names) == len(units) == draws.shape[2]:
             raise ValueError(
                 f"draws of {draws.shape[2]} parameters need as many names and units, "
@@ -118,7 +130,7 @@ class Posterior:
         lower, upper : ndarray, shape (n_obs, n_params)
             The interval's ends.
         """
-        if not 0.0 < level < 1.0:
+        if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
             raise ValueError(f"level must be between 0 and 1, got {level!r}.")
         ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
         # This definition of quantiles covers `level` on average for any number of
@@ -128,11 +140,21 @@ class Posterior:
     def __len__(self):
         return self.n_obs
 
+    def __array__(self, dtype=None, copy=None):
+        # Without it, NumPy would take single observations apart without end.
+        return np.array(self.draws, dtype=dtype, copy=copy)
+
     def __getitem__(self, index):
         """Select observations by number, slice, list or name."""
         if isinstance(index, str):
             index = self._index_of(index)
-        rows = np.atleast_1d(np.arange(self.n_obs)[index])
+        try:
+            rows = np.atleast_1d(np.arange(self.n_obs)[index])
+        except IndexError as exc:
+            raise IndexError(
+                f"There is no observation {index!r}: the posterior holds {self.n_obs}, "
+                "numbered from 0."
+            ) from exc
         obs_names = self.obs_names
         if obs_names is not None:
             obs_names = [obs_names[i] for i in rows]
@@ -348,19 +370,29 @@ def read_posterior(fname):
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     ValueError
-        If the file does not hold a posterior.
+        If the file is damaged, or does not hold a posterior.
     """
-    with np.load(fname, allow_pickle=False) as arrays:
-        contents = {}
-        if "contents" in arrays:
+    if not Path(fname).is_file():
+        raise FileNotFoundError(f"There is no file {fname}.")
+    try:
+        # Opened here, because NumPy leaves a damaged file open.
+        with open(fname, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             contents = json.loads(str(arrays["contents"]))
-        if contents.pop("format", None) != _FORMAT:
-            raise ValueError(
-                f"{fname} does not hold a posterior. Use a file that Posterior.save "
-                "wrote with this version."
-            )
-        draws = arrays["draws"]
+            draws = arrays["draws"]
+            found = contents.pop("format")
+    except UNREADABLE as exc:
+        raise ValueError(
+            f"{fname} is damaged or not a posterior. Posterior.save() writes such "
+            "files."
+        ) from exc
+    if found != _FORMAT:
+        raise ValueError(
+            f"{fname} does not hold a posterior in a format that this version reads: "
+            f"expected {_FORMAT!r}, found {found!r}."
+        )
     prior = contents.pop("prior")
     prior = None if prior is None else Prior.from_dict(prior)
     return Posterior(draws, prior=prior, **contents)

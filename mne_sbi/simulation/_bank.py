@@ -44,6 +44,11 @@ class SimulationBank:
     provenance: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
+        if not isinstance(self.prior, Prior):
+            raise TypeError(
+                f"prior must be a Prior, got {type(self.prior).__name__}. Write "
+                "Prior([Parameter(...), ...])."
+            )
         n_params = len(self.prior.names)
         theta = check_array("theta", self.theta, shape=(None, n_params))
         x = self.x if isinstance(self.x, LazyRows) else np.asarray(self.x)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._checks import check_array
+from ..inference import Posterior
 from ._style import (
     POSTERIOR,
     PRIOR,
@@ -108,6 +109,11 @@ def marginal_columns(posterior, truth):
     columns : list of dict
         Per parameter ``draws``, ``limits``, ``density``, ``truth`` and ``label``.
     """
+    if not isinstance(posterior, Posterior):
+        raise TypeError(
+            f"posterior must be a Posterior, got {type(posterior).__name__}. Write "
+            "Posterior(draws, names, units)."
+        )
     if posterior.n_obs != 1:
         raise ValueError(
             f"The posterior holds {posterior.n_obs} observations; choose the one to "
