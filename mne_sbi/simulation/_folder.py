@@ -214,7 +214,7 @@ def write_chunk(fname, label, arrays, n_excluded):
 
     # What a damaged or foreign chunk left is replaced.
     with write_atomically(fname, overwrite=True) as temporary:
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(temporary, "w", locking=False) as file:
             about = {"format": _FORMAT, "label": label, "n_excluded": n_excluded}
             file.attrs.update(about)
             for name, array in arrays.items():
@@ -250,7 +250,8 @@ def read_chunk(fname, label, size, *, with_x):
     import h5py
 
     try:
-        with h5py.File(fname, "r") as file:
+        # Nobody changes a chunk, and shared disks often cannot lock files.
+        with h5py.File(fname, "r", locking=False) as file:
             if file.attrs["format"] != _FORMAT or file.attrs["label"] != label:
                 return None
             chunk = {"n_excluded": int(file.attrs["n_excluded"])}
@@ -341,7 +342,10 @@ def _read_rows(folder, label, sizes, row_shape, number, rows):
                 x = np.full((sizes[number], *row_shape), np.nan, np.float32)
             return x if rows is None else x[rows]
     else:
-        with contextlib.suppress(OSError, KeyError), h5py.File(fname, "r") as file:
+        with (
+            contextlib.suppress(OSError, KeyError),
+            h5py.File(fname, "r", locking=False) as file,
+        ):
             if file.attrs["label"] == label:
                 if "x" not in file:
                     return np.full((len(rows), *row_shape), np.nan, np.float32)

@@ -1,6 +1,7 @@
 """Make simulations in chunks, each a pure function of model, prior, seed and number."""
 
 import contextlib
+import platform
 import threading
 from pathlib import Path
 
@@ -253,6 +254,11 @@ def _report(valid, n_excluded):
 
 def _store_chunk(folder, label, recipe, seed, chunk, size, parallel):
     """Simulate one chunk and write it, unless another process did so."""
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder} is not there on the machine {platform.node()}. With workers on "
+            "several machines, fname must be on a disk that all of them share."
+        )
     fname = chunk_file(folder, chunk)
     if check_chunk(fname, label, size):
         return

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+import tracemalloc
 
 import h5py
 import joblib
@@ -19,6 +20,7 @@ from mne.utils import catch_logging
 import mne_sbi.simulation._run as run
 from mne_sbi import Parameter, read_simulation_bank, simulate
 from mne_sbi.features import LogPSD
+from mne_sbi.inference import PointRegressor
 from mne_sbi.models import ForwardModel, SpectralGraphModel
 from mne_sbi.simulation._folder import chunk_file
 from mne_sbi.simulation._rows import LazyRows
@@ -315,6 +317,52 @@ def test_models_are_sent_to_processes_without_their_tables(cache_dir):
     # A model that has nothing to prepare says so too.
     walk = Walk()
     assert walk.prepare() is walk
+
+
+def test_workers_without_the_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="on a disk that all of them share"):
+        run._store_chunk(tmp_path / "a.sims", "", None, 0, 0, 10, False)
+
+
+class Wide(ForwardModel):
+    """Spectra of many nodes, quickly."""
+
+    output = "spectrum"
+    parameters = (Parameter("height", 1.0, 10.0, 5.0),)
+
+    def __init__(self, n_nodes=100, freqs=tuple(range(1, 41))):
+        self.n_nodes = n_nodes
+        self.freqs = freqs
+
+    def simulate(self, params, key):
+        import jax.numpy as jnp
+
+        phase = params["height"] * jnp.arange(1, self.n_nodes + 1)[:, None]
+        return 2 + jnp.sin(phase + jnp.asarray(self.freqs, float))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_memory_does_not_grow_with_the_bank(tmp_path, monkeypatch, n_jobs):
+    chunk = 100 * 100 * 40 * 4
+    monkeypatch.setattr("mne_sbi.simulation._rows._CACHE_BYTES", 3 * chunk)
+    model, settings = Wide(), {"fname": tmp_path / "a.sims", "n_jobs": n_jobs}
+    method = PointRegressor((8,), None, max_iter=1, batch_size=100)
+    monkeypatch.setattr("mne_sbi.inference._scaling._MAX_ROWS", 200)
+    monkeypatch.setattr("mne_sbi.inference._network_method._MAX_VALIDATION", 200)
+    small = simulate(model, None, 100, **settings)
+    method.fit(small.prior.to_unit(small.theta), small.x)  # imports and compiles
+    tracemalloc.start()
+    try:
+        bank = simulate(model, None, 4000, **settings)
+        # Each thread has a chunk, its logarithm, and what it copies to check them.
+        assert tracemalloc.get_traced_memory()[1] < 5 * n_jobs * chunk
+        assert bank.x.nbytes == 40 * chunk
+        tracemalloc.reset_peak()
+        method.fit(bank.prior.to_unit(bank.theta), bank.x, random_state=0)
+        # The cache, the rows for scaling and for validation, and a few batches.
+        assert tracemalloc.get_traced_memory()[1] < 15 * chunk
+    finally:
+        tracemalloc.stop()
 
 
 KILLED = """
