@@ -10,11 +10,11 @@ import numpy as np
 
 from .. import inference
 from .._checks import write_atomically
-from ..features._sensors import SensorMixing
 from ._codec import Encoder, decode
 from ._inverter import ModelInverter
 from ._named import SGMInverter
 from ._observation import ObservationModel
+from ._sensors import make_mixing
 
 _FORMAT = "mne_sbi inverter"
 _VERSION = 1
@@ -223,8 +223,7 @@ def _restore(content, arrays):
     inverter.projector_ = None
     mixing, nodes = None, fitted["nodes"]
     if inverter.lead_field_ is not None:
-        gain, _ = inverter.lead_field_.for_nodes(inverter.model_.node_names)
-        mixing = SensorMixing(gain[:, nodes], inverter.ch_names_)
+        mixing = make_mixing(inverter.lead_field_, inverter.model_, nodes)
     inverter.observation_ = ObservationModel(
         inverter.model_,
         inverter.prior_,

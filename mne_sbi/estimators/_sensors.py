@@ -58,9 +58,30 @@ def find_sensors(model, lead_field, recording, labels=None, nodes=None):
             "Arrays do not say which sensors recorded them. Give objects of "
             "MNE-Python, or lead_field=LeadField(...) with a row per row of the data."
         )
-    gain, covered = lead_field.for_nodes(model.node_names)
+    _, covered = lead_field.for_nodes(model.node_names)
     nodes = np.flatnonzero(covered)
-    return lead_field, nodes, SensorMixing(gain[:, nodes], lead_field.ch_names)
+    return lead_field, nodes, make_mixing(lead_field, model, nodes)
+
+
+def make_mixing(lead_field, model, nodes):
+    """Return the mixing of a model's nodes by a lead field.
+
+    Parameters
+    ----------
+    lead_field : LeadField
+        From regions to channels.
+    model : ForwardModel
+        The model.
+    nodes : ndarray of int
+        Those of its nodes that the lead field has.
+
+    Returns
+    -------
+    mixing : SensorMixing
+        From these nodes to the channels.
+    """
+    gain, _ = lead_field.for_nodes(model.node_names)
+    return SensorMixing(gain[:, nodes], lead_field.ch_names, lead_field.ch_types)
 
 
 def get_projector(recording, ch_names):

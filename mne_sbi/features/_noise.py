@@ -38,9 +38,9 @@ class SpectralNoise:
     smoothness : float
         Correlation length of the misfit in Hz.
     sensor_snr : tuple of (float, float) | None
-        At sensor level: lowest and highest ratio in dB of a channel's mean power to the
-        power of white noise in it, drawn anew for every recording; ``None`` for no such
-        noise. Recordings of regions have none.
+        At sensor level: lowest and highest ratio in dB of the mean power over channels
+        and frequencies to the power of white noise, drawn anew for every recording and
+        type of channels; ``None`` for no such noise. Recordings of regions have none.
 
     Notes
     -----
@@ -55,9 +55,9 @@ class SpectralNoise:
     regions and of what is left, whose correlation at 1.1 and 2.2 Hz is 0.81 and 0.45.
     A tilt is part of these residuals.
 
-    The range of ``sensor_snr`` is wide on purpose: magnetometers have some 3 fT/sqrt(Hz)
-    of white noise [1]_, against ten to thirty times as much from the brain at 10 Hz, and
-    muscles may add to it.
+    The range of ``sensor_snr`` is wide on purpose: magnetometers have some
+    3 fT/sqrt(Hz) of white noise [1]_, against ten to thirty times as much from the
+    brain at 10 Hz, and muscles may add to it.
 
     References
     ----------
@@ -213,7 +213,7 @@ class SpectralNoise:
         spectra += _log_gamma(normal, self.n_averages(window))
         return spectra
 
-    def add_floor(self, spectra, rng):
+    def add_floor(self, spectra, rng, *, scale, groups):
         """Draw the white noise of sensors.
 
         Parameters
@@ -222,6 +222,11 @@ class SpectralNoise:
             Spectra in dB.
         rng : numpy.random.Generator
             Source of randomness.
+        scale : ndarray, shape (n_channels,)
+            Power of each channel relative to others of its type, by which the spectra
+            have to be multiplied to compare them.
+        groups : list of ndarray of int
+            The channels of each type: noise of the same power, whatever the signal.
 
         Returns
         -------
@@ -230,12 +235,14 @@ class SpectralNoise:
         """
         if self.sensor_snr is None:
             return spectra
-        # One ratio for a recording: its channels were recorded by one device.
-        snr = rng.uniform(*self.sensor_snr, (len(spectra), 1, 1)).astype(np.float32)
-        level = spectra.max(axis=2, keepdims=True)
-        power = 10 ** ((spectra - level) / 10)
-        power += power.mean(axis=2, keepdims=True) * 10 ** (-snr / 10)
-        return 10 * np.log10(power) + level
+        level = spectra.max(axis=(1, 2), keepdims=True)
+        power = 10 ** ((spectra - level) / 10) * scale[:, np.newaxis]
+        for rows in groups:
+            # One ratio for a recording: its channels were recorded by one device.
+            snr = rng.uniform(*self.sensor_snr, (len(spectra), 1, 1))
+            mean = power[:, rows].mean(axis=(1, 2), keepdims=True)
+            power[:, rows] += mean * (10 ** (-snr / 10)).astype(np.float32)
+        return 10 * np.log10(power / scale[:, np.newaxis]) + level
 
 
 @lru_cache(maxsize=32)

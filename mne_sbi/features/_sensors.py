@@ -20,6 +20,8 @@ class SensorMixing:
         What a channel records of a unit of activity in each node.
     ch_names : tuple of str
         Names of the channels.
+    ch_types : tuple of str | None
+        Their types, whose units and noise differ; ``None`` for one type.
 
     Notes
     -----
@@ -30,6 +32,7 @@ class SensorMixing:
 
     gain: np.ndarray
     ch_names: tuple
+    ch_types: tuple | None = None
 
     def __repr__(self):
         return "<SensorMixing | {} channels x {} nodes>".format(*self.gain.shape)
@@ -59,6 +62,23 @@ class SensorMixing:
         """
         squared = self.gain**2
         return (squared / squared.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    @functools.cached_property
+    def groups(self):
+        """The channels of each type, list of ndarray of int."""
+        kinds = np.array(self.ch_types or ["one"] * len(self.ch_names))
+        return [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
+
+    @functools.cached_property
+    def scale(self):
+        """Power of channels relative to others of their type, (n_channels,), float32.
+
+        For nodes of equal power.
+        """
+        power = (self.gain**2).sum(axis=1)
+        for rows in self.groups:
+            power[rows] /= power[rows].mean()
+        return power.astype(np.float32)
 
     @functools.cached_property
     def noise_root(self):
@@ -166,13 +186,13 @@ class SensorFeatures(FeatureExtractor):
         noise = self.features.noise
         if noise is None:
             return self.mix(summaries)
-        freqs, root = np.asarray(self.features.freqs), self.mixing.noise_root
+        mixing, freqs = self.mixing, np.asarray(self.features.freqs)
+        root = mixing.noise_root
         gains = rng.standard_normal((*summaries.shape[:2], 1), dtype=np.float32)
         noisy = self.mix(summaries + np.float32(noise.gain_sd) * gains)
         noisy = noise.add_misfit(noisy, freqs, rng, root=root)
-        noisy = noise.add_floor(noisy, rng)
+        noisy = noise.add_floor(noisy, rng, scale=mixing.scale, groups=mixing.groups)
         return noise.add_sampling(noisy, rng, window=self.features.window, root=root)
-
 
     def normalize(self, summaries):
         """Turn summaries of channels into features."""
