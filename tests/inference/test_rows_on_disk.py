@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from mne_sbi import Parameter, Prior
+from mne_sbi import ModelInverter, read_simulation_bank
 from mne_sbi.inference import NPE, PointRegressor, RejectionABC
 from mne_sbi.inference._training import shuffle_locally
 from mne_sbi.simulation import _rows
@@ -237,19 +237,40 @@ def test_rows_that_do_not_fit(four_chunks_fit):
         NPE(max_iter=1, n_components=None).fit(theta, rows)
 
 
-def test_a_bank_on_disk_is_split_and_saved(tmp_path, monkeypatch):
-    from mne_sbi import read_simulation_bank
+def make_banks(folder, n):
     from mne_sbi import simulate as make_bank
     from mne_sbi.models import SpectralGraphModel
     from mne_sbi.testing import make_connectome
 
-    model = SpectralGraphModel(make_connectome(3), [5.0, 10.0], engine="exact")
-    expected = make_bank(model, n_simulations=30, random_state=0)
-    bank = make_bank(model, None, 30, fname=tmp_path / "a.sims", random_state=0)
+    freqs = np.linspace(3.0, 40.0, 12)
+    model = SpectralGraphModel(make_connectome(3), freqs, engine="exact")
+    in_memory = make_bank(model, n_simulations=n, random_state=0)
+    on_disk = make_bank(model, None, n, fname=folder / "a.sims", random_state=0)
+    return model, in_memory, on_disk
+
+
+def test_a_bank_on_disk_is_split_and_saved(tmp_path):
+    _, expected, bank = make_banks(tmp_path, 30)
     for mine, theirs in zip(bank.split(7), expected.split(7), strict=True):
         np.testing.assert_array_equal(mine.x, theirs.x)
         np.testing.assert_array_equal(mine.theta, theirs.theta)
     bank.save(tmp_path / "a.h5")
     np.testing.assert_array_equal(read_simulation_bank(tmp_path / "a.h5").x, expected.x)
-    assert bank.prior == Prior([p for p in expected.prior.parameters])
-    assert all(isinstance(p, Parameter) for p in bank.prior.parameters)
+    assert bank.prior == expected.prior
+
+
+def test_an_inverter_learns_from_a_folder(tmp_path, monkeypatch):
+    model, in_memory, _ = make_banks(tmp_path, 600)
+    x = in_memory.x[:20]
+    predicted = []
+    for bank in (in_memory, tmp_path / "a.sims", str(tmp_path / "a.sims")):
+        if len(predicted) == 2:
+            # As if it did not fit into memory.
+            monkeypatch.setattr(_rows, "_CACHE_BYTES", 1)
+            monkeypatch.setattr(_rows.LazyRows, "fits", False)
+        method = NPE(max_iter=3, batch_size=32)
+        inverter = ModelInverter(model, simulations=bank, method=method, random_state=0)
+        predicted.append(inverter.fit().predict(x))
+    np.testing.assert_array_equal(predicted[1], predicted[0])
+    spread = in_memory.theta.std(axis=0)
+    assert np.abs((predicted[2] - predicted[0]) / spread).mean() < 0.5
