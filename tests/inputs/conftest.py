@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 import sys
 from pathlib import Path
 
@@ -183,6 +184,42 @@ class World:
             "Forward": self.forward,
         }
 
+    def bare_eeg(self, kind="eeg"):
+        """Sensors without positions and reference."""
+        info = mne.create_info(self.channels, SFREQ, kind)
+        return mne.io.RawArray(self.signals(10), info, verbose="error")
+
+    def sgm(self, **settings):
+        return self.inverter("SGMInverter", **settings)
+
+    def series_inverter(self, **settings):
+        return self.inverter("time series").set_params(**settings)
+
+    @functools.cached_property
+    def fitted(self):
+        """Fitted to a recording of regions."""
+        return self.sgm().fit(self.raw())
+
+    @functools.cached_property
+    def fitted_to_sensors(self):
+        return self.sgm(lead_field="template").fit(self.eeg())
+
+    @functools.cached_property
+    def spectra(self):
+        return self.array("spectrum")
+
+    @functools.cached_property
+    def files(self):
+        """A folder with a file of each kind, and one of none."""
+        folder = self.folder / "files"
+        folder.mkdir()
+        self.fitted.save(folder / "inverter.zip")
+        self.fitted.predict_posterior(self.raw()).save(folder / "posterior.npz")
+        self.fitted.bank_.save(folder / "bank.h5")
+        self.connectome.save(folder / "connectome.npz")
+        (folder / "text.fif").write_text("hello")
+        return folder
+
     def inverter(self, kind, **settings):
         settings = SETTINGS | settings
         if kind == "SGMInverter":
@@ -211,3 +248,20 @@ def hopf_model():
 @pytest.fixture(scope="session")
 def world(tmp_path_factory):
     return World(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="session")
+def refuses(world):
+    """A function that makes a wrong call and compares all that is said."""
+
+    def refuses(call, error, message):
+        with pytest.raises(error) as caught:
+            call(world)
+        assert type(caught.value) is error
+        said = str(caught.value).replace(str(world.folder), "FOLDER")
+        if isinstance(message, re.Pattern):
+            assert message.fullmatch(said), said
+        else:
+            assert said == message
+
+    return refuses
