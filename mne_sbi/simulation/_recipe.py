@@ -98,7 +98,7 @@ def make_recipe(model, prior, features, fixed, nodes):
     recipe : Recipe
         All of it.
     """
-    model = _as_model(model)
+    model = as_model(model)
     prior, others = make_prior(model.get_parameters(), model.default_free, prior)
     fixed = {} if fixed is None else fixed
     if not isinstance(fixed, dict):
@@ -126,7 +126,24 @@ def make_recipe(model, prior, features, fixed, nodes):
     return recipe
 
 
-def _as_model(model):
+def as_model(model):
+    """Return a model that was given as an object or by its registered name.
+
+    Parameters
+    ----------
+    model : ForwardModel | str
+        The model.
+
+    Returns
+    -------
+    model : ForwardModel
+        The same object, or a new one with default settings.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
     if isinstance(model, str):
         return get_model(model)()
     if isinstance(model, type):
