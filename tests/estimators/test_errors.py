@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import mne
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
