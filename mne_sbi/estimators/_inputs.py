@@ -10,6 +10,8 @@ from .._region_names import normalize_region_name
 _UNITS = ("dB", "power")
 # So many times the model's frequencies are rather samples of time series.
 _MANY = 5
+# Of the largest power that a float64 holds; the smallest has -3100.
+_MOST_DECIBELS = 3100
 
 
 def get_connectome(model):
@@ -188,6 +190,12 @@ def summarize_recording(recording, model, features, n_nodes, unit):
     spectra = _shape_spectra(recording.data, n_nodes, freqs)
     if unit == "power":
         return features.extract_spectrum(spectra, freqs)
+    largest = np.abs(spectra).max()
+    if largest > _MOST_DECIBELS:
+        raise ValueError(
+            f"X reaches {largest:.3g}, and no power has more than {_MOST_DECIBELS} dB. "
+            "Set unit='power', or give 10 * log10(power)."
+        )
     return spectra.astype(np.float32)
 
 

@@ -14,12 +14,12 @@ CASES = [
         "There is no file none.fif.",
     ),
     (
-        "a dataset that is none",
+        "a command on a dataset that is none",
         ["fetch", "hcp"],
         "Invalid value for 'NAME': 'hcp'. Allowed: 'hcp_desikan86', 'spectrome'.",
     ),
     (
-        "a model misspelt",
+        "a command on a model misspelt",
         ["models", "spectral_grap"],
         "There is no forward model 'spectral_grap'. Installed: spectral_graph. Did you "
         "mean 'spectral_graph'?",

@@ -225,6 +225,13 @@ CASES = [
         "X must have shape (n_obs, 5, n_times), got (3, 2000).",
     ),
     (
+        "power taken for decibels",
+        lambda w: w.sgm().fit(1e9 * 10 ** (w.spectra / 10)),
+        ValueError,
+        "X reaches 9.55e+08, and no power has more than 3100 dB. Set "
+        "unit='power', or give 10 * log10(power).",
+    ),
+    (
         "decibels taken for power",
         lambda w: w.sgm(unit="power").fit(w.spectra),
         ValueError,
