@@ -138,10 +138,12 @@ class FeatureScaler:
             return cls.from_rows(noisy)
         rng = np.random.default_rng(0)
         of_signal = _leading_directions(clean, _N_SIGNAL, rng)
-        blocks = [of_signal, noise.T @ (noise @ of_signal)]
-        blocks[1] /= np.linalg.norm(blocks[1], axis=0)
-        blocks.append(_leading_directions(noise, _N_NOISE, rng))
-        span = np.linalg.qr(np.concatenate(blocks, axis=1))[0]
+        blocks = [
+            of_signal,
+            noise.T @ (noise @ of_signal),
+            _leading_directions(noise, _N_NOISE, rng),
+        ]
+        span = _orthonormal(np.concatenate(blocks, axis=1))
         n_features = signal.shape[1]
         ridge = _RIDGE * np.einsum("ij,ij->", noise, noise, dtype=float) / n_features
         inside = [(rows @ span).astype(np.float64) for rows in (clean, noise)]
@@ -224,8 +226,26 @@ def _leading_directions(x, n_directions, rng):
     """
     n_directions = min(n_directions, *x.shape)
     sketch = x @ rng.standard_normal((x.shape[1], n_directions), dtype=np.float32)
-    sketch = x @ (x.T @ np.linalg.qr(sketch)[0])
-    return np.linalg.qr(x.T @ np.linalg.qr(sketch)[0])[0]
+    sketch = x @ (x.T @ _orthonormal(sketch))
+    return _orthonormal(x.T @ _orthonormal(sketch))
+
+
+def _orthonormal(columns):
+    """Return an orthonormal basis of the columns of a tall matrix.
+
+    By their Gram matrix, which for so many rows takes a tenth of the time of a QR
+    decomposition; twice, which makes it as exact (Yamamoto et al. 2015).
+    """
+    for _ in range(2):
+        norm = np.linalg.norm(columns, axis=0)
+        columns = columns[:, norm > 0] / norm[norm > 0]
+        values, vectors = np.linalg.eigh((columns.T @ columns).astype(np.float64))
+        # Columns that depend on the others, up to rounding in single precision.
+        kept = values > 1e-6 * values[-1]
+        columns = columns @ (vectors[:, kept] / np.sqrt(values[kept])).astype(
+            columns.dtype
+        )
+    return columns
 
 
 def _components(covariance, n_components, whitening):

@@ -97,15 +97,18 @@ def many_features(n, n_features, n_signal, seed=0):
     common[:3] += patterns[:3]
     signal = rng.standard_normal((n, n_signal)) @ patterns
     noise = rng.standard_normal((n, 20)) @ common
-    noise += rng.uniform(0.8, 1.2, n_features) * rng.standard_normal((n, n_features))
+    own = rng.uniform(0.8, 1.2, n_features)
+    noise += own * rng.standard_normal((n, n_features))
     signal = signal.astype(np.float32)
-    return signal, signal + noise.astype(np.float32)
+    exact = np.linalg.solve(common.T @ common + np.diag(own**2), patterns.T)
+    return signal, signal + noise.astype(np.float32), exact
 
 
 def test_many_features_are_solved_in_a_span(monkeypatch):
     from mne_sbi.inference import _scaling
 
-    signal, noisy = many_features(6000, 400, 12)
+    *rows, exact = many_features(12_000, 400, 12)
+    signal, noisy = (part[:6000] for part in rows)
     full = FeatureScaler.from_signal(signal, noisy, n_max=12)
     monkeypatch.setattr(_scaling, "MAX_SOLVED", 300)
     # As few directions in proportion as for thousands of features.
@@ -114,9 +117,10 @@ def test_many_features_are_solved_in_a_span(monkeypatch):
     span = FeatureScaler.from_signal(signal, noisy, n_max=12)
     assert span.components.dtype == np.float32
     np.testing.assert_allclose(span.mean, full.mean)
-    # The same subspace, and nearly the same ratios of signal to noise.
-    angles = subspace_angles(full.components[:, :8], span.components[:, :8])
-    assert np.degrees(angles.max()) < 15
+    # As near to the exact subspace, and no smaller ratios of signal to noise in others.
+    angles = [subspace_angles(exact, m.components).max() for m in (full, span)]
+    assert angles[1] < 1.1 * angles[0] < np.radians(30)
+    signal, noisy = (part[6000:] for part in rows)
     ratios = []
     for scaler in (full, span):
         clean = (signal - signal.mean(axis=0)) @ scaler.components
@@ -124,6 +128,7 @@ def test_many_features_are_solved_in_a_span(monkeypatch):
         noise -= noise.mean(axis=0)
         ratios.append(eigh(clean.T @ clean, noise.T @ noise, eigvals_only=True)[::-1])
     np.testing.assert_allclose(ratios[1], ratios[0], rtol=0.1)
+    assert np.median(ratios[1] / ratios[0]) > 1
     # Principal components of the signal alone are much worse.
     plain = FeatureScaler.from_rows(signal, n_components=12).components
     clean, noise = signal @ plain, (noisy - signal) @ plain
