@@ -195,6 +195,8 @@ def _as_array(name, value, dtype):
     if loses_part:
         raise TypeError(f"{name} must be real, got complex numbers.")
     try:
+        if array.dtype.kind in "SU":  # NumPy would read "60" as a number
+            raise TypeError
         with np.errstate(invalid="ignore"):  # NaN as an integer: refused just below
             converted = array.astype(dtype, copy=False)
     except (TypeError, ValueError) as exc:
