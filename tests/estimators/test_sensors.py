@@ -209,7 +209,7 @@ def test_model_of_time_series(connectome, raw):
     inverter = ModelInverter(
         Oscillators(connectome),
         lead_field="template",
-        features=LogPSD(4.0, 40.0),
+        features=LogPSD(4.0, 40.0, scaling="demean"),
         method=RejectionABC(0.1),
         n_simulations=200,
         n_draws=20,
