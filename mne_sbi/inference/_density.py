@@ -284,7 +284,7 @@ class GaussianMixture(keras.layers.Layer):
         raw = ops.reshape(conditions, (-1, k, 1 + 2 * n + self._n_below))
         log_weights = ops.log_softmax(raw[..., 0], -1)
         log_diagonal = _limit(raw[..., 1 + n : 1 + 2 * n])
-        factor = ops.exp(log_diagonal)[..., None] * np.eye(n, dtype="float32")
+        factor = ops.exp(log_diagonal)[..., None] * ops.eye(n, dtype="float32")
         if self._n_below:
             below = ops.matmul(raw[..., 1 + 2 * n :], self._place_below)
             factor = factor + ops.reshape(below, (-1, k, n, n))

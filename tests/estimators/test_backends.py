@@ -77,6 +77,9 @@ def run(folder, backend):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
+# Of Keras and PyTorch, where this process has them.
+@pytest.mark.filterwarnings("ignore:Gradients do not exist:UserWarning")
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_predictions_under_another_backend(request, backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"the Keras backend {backend} is not installed")
