@@ -77,7 +77,7 @@ for name, raw in raws.items():
 ax.set(
     xlabel="frequency (Hz)", ylabel="power (dB, uV²/Hz)", title="mean of 32 channels"
 )
-ax.legend()
+legend = ax.legend()
 
 # %%
 # Fit
@@ -168,4 +168,4 @@ for row, name, mean in zip(axes, raws, posterior.mean, strict=True):
         ax.set_title(f"eyes {name}, {kind}")
     r = np.corrcoef(maps["measured"], maps["predicted"])[0, 1]
     print(f"eyes {name}: correlation over channels {r:.2f}")
-fig.colorbar(picture, ax=axes, label="alpha power (dB)", shrink=0.6)
+bar = fig.colorbar(picture, ax=axes, label="alpha power (dB)", shrink=0.6)

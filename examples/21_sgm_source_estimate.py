@@ -28,7 +28,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import ConvexHull
 
-from mne_sbi import LeadField, SGMInverter
+from mne_sbi import LeadField, SGMInverter, simulate
 from mne_sbi.datasets import load_synthetic_connectome
 from mne_sbi.inference import NPE
 from mne_sbi.models import SpectralGraphModel
@@ -79,7 +79,7 @@ src = mne.setup_source_space(
 )
 folder.cleanup()
 sfreq, duration = 100.0, 60.0
-montage = mne.channels.make_standard_montage("biosemi64")
+montage = mne.channels.make_standard_montage("biosemi32")
 info = mne.create_info(montage.ch_names, sfreq, "eeg").set_montage(montage)
 forward = mne.make_forward_solution(
     info,
@@ -99,7 +99,8 @@ print(f"{forward['nsource']} of {sum(space['nuse'] for space in src)} sources")
 
 freqs = np.linspace(2, 45, 20)
 truth = {"tau_e": 0.012, "tau_i": 0.1, "alpha": 0.7, "speed": 9.0, "tau_g": 0.009}
-power = SpectralGraphModel(connectome, freqs).compute_spectrum(truth)[0]
+model = SpectralGraphModel(connectome, freqs)
+power = model.compute_spectrum(truth)[0]
 rng = np.random.default_rng(0)
 n_times = round(sfreq * duration)
 white = np.fft.rfft(rng.standard_normal((68, n_times)))
@@ -141,10 +142,9 @@ print(stc)
 settings = {
     "labels": labels,
     "freqs": freqs,
-    # To save time; leave these three out for results to rely on.
-    "n_simulations": 4000,
-    "method": NPE(density="mixture", max_iter=12),
-    "n_jobs": 2,
+    # To save time; leave these two out for results to rely on.
+    "simulations": simulate(model, n_simulations=4000, random_state=0, verbose=False),
+    "method": NPE(density="mixture", max_iter=10),
     "random_state": 0,
     "verbose": False,
 }
@@ -155,9 +155,9 @@ inverter.plot_predictive(stc)
 # %%
 # Invert the sensors
 # ------------------
-# The same forward solution is a lead field. No inverse operator is needed, and nothing
-# has to be assumed of the noise covariance; see :doc:`/how_to_sensor_level` for what is
-# assumed instead.
+# The same forward solution is a lead field. No inverse operator is needed, and no noise
+# covariance; :doc:`/how_to_sensor_level` says what is assumed instead. The simulations
+# are those from above, since they are of regions.
 
 at_sensors = SGMInverter(connectome, lead_field=forward, **settings)
 posterior_at_sensors = at_sensors.fit(raw).predict_posterior(raw)
@@ -171,6 +171,7 @@ at_sensors.plot_predictive(raw)
 
 ranges = inverter.prior_.parameters
 fig, axes = plt.subplots(1, len(ranges), figsize=(9, 2.2), layout="constrained")
+fig.suptitle("90 % intervals, posterior means, and the truth (dashed)")
 for i, (ax, parameter) in enumerate(zip(axes, ranges, strict=True)):
     for y, found in enumerate((posterior_at_sensors, posterior)):
         lower, upper = (end[0, i] for end in found.interval(0.9))
@@ -179,5 +180,4 @@ for i, (ax, parameter) in enumerate(zip(axes, ranges, strict=True)):
     ax.axvline(truth[parameter.name], color="black", linestyle="--")
     ax.set(xlim=(parameter.low, parameter.high), ylim=(-0.6, 1.6), yticks=[])
     ax.set_title(f"{parameter.name} ({parameter.unit})".removesuffix(" ()"))
-axes[0].set_yticks([0, 1], ["sensors", "sources"])
-fig.suptitle("90 % intervals, posterior means, and the truth (dashed)")
+ticks = axes[0].set_yticks([0, 1], ["sensors", "sources"])

@@ -98,13 +98,13 @@ pipeline = Pipeline(
 # Simulate once
 # -------------
 # The simulations are of all 68 regions, and without noise: they serve any part of the
-# regions and any noise. 4,000 are enough to show the way; 20,000 is the default of an
+# regions and any noise. 3,000 are enough to show the way; 20,000 is the default of an
 # inverter. :func:`~mne_sbi.simulate` keeps them on disk if it is given ``fname=``.
 
 start = time.perf_counter()
-bank = simulate(model, n_simulations=4000, random_state=0, n_jobs=2, verbose=False)
+bank = simulate(model, n_simulations=3000, random_state=0, n_jobs=2, verbose=False)
 print(f"{len(bank)} simulations in {time.perf_counter() - start:.1f} s")
-pipeline.set_params(invert__simulations=bank)
+pipeline = pipeline.set_params(invert__simulations=bank)
 
 # %%
 # What is better?
