@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri
 
 from .._keras import import_keras
+from ._initializers import RandomKernel
 from ._spline import N_SPLINE_VALUES, rational_quadratic_spline
 
 keras = import_keras()
@@ -32,10 +33,6 @@ def _limit(value):
 def _bound(y):
     """Bound what a network sees: three steps could multiply up to infinity."""
     return ops.clip(y, -_NETWORK_END, _NETWORK_END)
-
-
-def _random(scale):
-    return keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal")
 
 
 class SplineFlow(keras.layers.Layer):
@@ -103,7 +100,7 @@ class SplineFlow(keras.layers.Layer):
         ]
 
     def _affine(self, name, n_in, n_out, scale):
-        init = _random(scale) if scale else "zeros"
+        init = RandomKernel(scale, "fan_in") if scale else "zeros"
         kernel = self.add_weight(
             name=f"{name}_kernel", shape=(n_in, n_out), initializer=init
         )
@@ -161,11 +158,23 @@ class SplineFlow(keras.layers.Layer):
         y : tensor, shape (n, n_params)
             Parameters in logit space.
         """
-        for k in reversed(range(self.n_steps)):
-            z = self._invert_step(self._steps[k], z, self._of_step(conditions, k))
-            if k:
-                z = ops.flip(z, 1)
-        return z
+
+        # A scan, so that one step is compiled, and not each: most of what a new
+        # process waits for.
+        def invert(z, step_and_condition):
+            step, condition = step_and_condition
+            return ops.flip(self._invert_step(step, z, condition), 1), None
+
+        order = range(self.n_steps)[::-1]
+        # Plain dicts: Keras keeps its own kind, which backends cannot scan.
+        steps = keras.tree.map_structure(
+            lambda *weights: ops.stack([ops.convert_to_tensor(w) for w in weights]),
+            *(dict(self._steps[k]) for k in order),
+        )
+        parts = ops.stack([self._of_step(conditions, k) for k in order])
+        z, _ = ops.scan(invert, z, (steps, parts))
+        # There is no flip after the last step.
+        return ops.flip(z, 1)
 
     def _of_step(self, conditions, k):
         return conditions[:, k * self.n_hidden : (k + 1) * self.n_hidden]
@@ -264,7 +273,7 @@ class GaussianMixture(keras.layers.Layer):
         self._kernel = self.add_weight(
             name="kernel",
             shape=(context_shape[-1], self.n_conditions),
-            initializer=_random(1e-3),
+            initializer=RandomKernel(1e-3, "fan_in"),
         )
         self._bias = self.add_weight(
             name="bias", shape=(self.n_conditions,), initializer="zeros"

@@ -196,7 +196,9 @@ class NetworkMethod(InferenceMethod):
         """Build the projection to components as a stage of fixed-size blocks."""
         from ._training import Stage, keras
 
-        layer = keras.layers.Dense(self._network_shape[0], use_bias=False)
+        layer = keras.layers.Dense(
+            self._network_shape[0], use_bias=False, kernel_initializer="zeros"
+        )
         layer.build((None, len(self.scaler_.mean)))
         layer.set_weights([self.scaler_.components])
         return Stage(layer, [layer])

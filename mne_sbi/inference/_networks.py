@@ -2,6 +2,7 @@
 
 from .._checks import check_option
 from .._keras import import_keras
+from ._initializers import RandomKernel
 
 keras = import_keras()
 layers = keras.layers
@@ -45,7 +46,7 @@ def make_embedding(name, input_shape, *, dropout=0.0):
     context = maker(inputs if name == "mlp" else _as_sequence(inputs))
     if dropout:
         context = layers.Dropout(dropout)(context)
-    context = layers.Dense(CONTEXT, "relu")(context)
+    context = _dense(CONTEXT, "relu")(context)
     return keras.Model(inputs, context)
 
 
@@ -71,10 +72,16 @@ def make_regressor(input_shape, n_outputs, hidden):
         value = layers.Flatten()(value)
     for width in hidden:
         # The normalisation has an offset of its own.
-        value = layers.Dense(width, use_bias=False)(value)
+        value = _dense(width, use_bias=False)(value)
         value = layers.BatchNormalization(momentum=_MOMENTUM)(value)
         value = layers.ReLU()(value)
-    return keras.Model(inputs, layers.Dense(n_outputs)(value))
+    return keras.Model(inputs, _dense(n_outputs)(value))
+
+
+def _dense(width, activation=None, **settings):
+    return layers.Dense(
+        width, activation, kernel_initializer=RandomKernel(), **settings
+    )
 
 
 def _as_sequence(inputs):
@@ -87,7 +94,7 @@ def _as_sequence(inputs):
 def _mlp(value):
     if len(value.shape) > 2:
         value = layers.Flatten()(value)
-    return layers.Dense(CONTEXT, "relu")(value)
+    return _dense(CONTEXT, "relu")(value)
 
 
 def _convolve(value):

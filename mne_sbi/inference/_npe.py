@@ -7,7 +7,7 @@ from ._base import check_between, check_count, check_theta
 from ._network_method import NetworkMethod
 
 # Rows of (observation, draw) per compiled call of the sampler.
-_DRAW_BLOCK = 2048
+_DRAW_BLOCK = 1024
 # Draws behind the posterior mean of `predict`, from a fixed seed.
 _N_PREDICT_DRAWS = 256
 

@@ -85,8 +85,8 @@ def test_npe_density_is_the_exact_density(npe):
 
 
 def test_npe_agrees_with_rejection(npe):
-    theta, x = simulate(60_000, 9)
-    reference = RejectionABC(0.004).fit(theta, x)
+    theta, x = simulate(300_000, 9)
+    reference = RejectionABC(0.002).fit(theta, x)
     _, observed = simulate(20, 10)
     ours = npe.sample(observed, 1000, random_state=0)
     theirs = reference.sample(observed, 1000, random_state=0)
