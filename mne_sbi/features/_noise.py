@@ -168,16 +168,17 @@ class SpectralNoise:
 
         def normal(*shape):
             drawn = rng.standard_normal(shape, dtype=np.float32)
-            return drawn if root is None or shape[1] != len(root) else root @ drawn
+            # What is common to all rows, shape[1] = 1, is not mixed.
+            return drawn if root is None or shape[1] == 1 else root @ drawn
 
         slope = self.slope * np.exp(self.slope_sd * normal(n_obs, n_nodes, 1))
         noisy = spectra * slope.astype(np.float32)
         if self.misfit_common or self.misfit_regional:
             size = noisy.std(axis=2, keepdims=True)
-            root = _misfit_root(tuple(freqs), self.smoothness)
+            smooth = _misfit_root(tuple(freqs), self.smoothness)
             misfit = np.float32(self.misfit_regional) * normal(*spectra.shape)
             misfit += np.float32(self.misfit_common) * normal(n_obs, 1, n_freqs)
-            noisy += size * (misfit @ root)
+            noisy += size * (misfit @ smooth)
         noisy += np.float32(self.gain_sd) * normal(n_obs, n_nodes, 1)
         if self.tilt_sd:
             octaves = np.log10(freqs / np.sqrt(freqs[0] * freqs[-1]))

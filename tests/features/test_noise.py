@@ -107,6 +107,23 @@ def test_misfit_is_smooth_and_partly_common():
     assert along == pytest.approx((1 + lag) * np.exp(-lag), abs=0.03)
 
 
+# As many rows as frequencies, too: the two correlations must not be mixed up.
+@pytest.mark.parametrize("n_rows", [3, len(FREQS)])
+@pytest.mark.parametrize("part", ["misfit_regional", "gain_sd", "tilt_sd"])
+def test_noise_is_shared_by_rows_as_asked(n_rows, part):
+    noise = SpectralNoise(**(OFF | {part: 0.5}))
+    ramp = np.linspace(20, 0, len(FREQS), dtype=np.float32)
+    spectra = np.broadcast_to(ramp, (3000, n_rows, len(FREQS)))
+    wanted = np.full((n_rows, n_rows), 0.6) + 0.4 * np.eye(n_rows)
+    values, vectors = np.linalg.eigh(wanted)
+    root = ((vectors * np.sqrt(values)) @ vectors.T).astype(np.float32)
+    for root_or_none, expected in ((root, wanted), (None, np.eye(n_rows))):
+        rng = np.random.default_rng(0)
+        noisy = noise.add_misfit(spectra, FREQS, rng, root=root_or_none)
+        found = np.corrcoef(noisy[:, :, 0].T)
+        np.testing.assert_allclose(found, expected, atol=0.07)
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [
