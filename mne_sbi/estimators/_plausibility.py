@@ -52,6 +52,7 @@ def warn_if_implausible(inverter, recording, summaries):
         _warn_if_short(inverter, recording)
     if recording.from_mne:
         _warn_if_filtered(inverter, recording)
+        _warn_if_coarse(inverter, recording)
     elif inverter.model_.output == "spectrum" and inverter.unit == "dB":
         warn_if_power(summaries)
 
@@ -88,6 +89,21 @@ def _warn_if_filtered(inverter, recording):
             f"spectrum is compared from {lowest:g} to {highest:g} Hz. Give the model "
             "frequencies inside of the filter's band (freqs=, or fmin and fmax of "
             "LogPSD), or filter less."
+        )
+
+
+def _warn_if_coarse(inverter, recording):
+    """Warn of spectra in which the peaks that the model has would be blurred."""
+    wanted = getattr(inverter.features_, "freqs", None)
+    if recording.freqs is None or wanted is None or len(wanted) < 2:
+        return
+    found, needed = (np.diff(freqs).max() for freqs in (recording.freqs, wanted))
+    if found > needed * (1 + 1e-6):
+        warn_user(
+            f"The spectra have a value every {found:.3g} Hz, and are compared every "
+            f"{needed:.3g} Hz: what lies between is interpolated, and peaks are lost. "
+            f"Use windows of {1 / needed:.2g} s or more, .compute_psd(n_fft=...) in "
+            "samples, or give the Raw or the Epochs."
         )
 
 

@@ -136,6 +136,13 @@ def test_spectra_of_mne(make_inverter, fitted, raw):
         fitted.predict(too_few)
 
 
+def test_coarse_spectra_are_said_to_be_so(fitted, raw):
+    """What compute_psd() gives by default at high sampling rates."""
+    settings = {"method": "welch", "picks": "all", "verbose": "error"}
+    with pytest.warns(RuntimeWarning, match="every 10 Hz, and are compared"):
+        fitted.predict(raw.compute_psd(n_fft=10, **settings))
+
+
 def test_average_is_said_to_be_one(make_inverter, fitted, raw):
     epochs = mne.make_fixed_length_epochs(raw, 10.0, preload=True, verbose="error")
     evoked = epochs.average(picks="all")
