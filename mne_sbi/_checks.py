@@ -38,6 +38,25 @@ def did_you_mean(name, options):
     return f" Did you mean '{by_lower_case[close[0]]}'?" if close else ""
 
 
+def listing(names, most=10):
+    """Join names for a message, not more than can be read.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names.
+    most : int
+        How many are spelt out.
+
+    Returns
+    -------
+    text : str
+        ``"a, b"``, or ``"a, b and 3 more"``.
+    """
+    text = ", ".join(map(str, names[:most]))
+    return text if len(names) <= most else f"{text} and {len(names) - most} more"
+
+
 def check_option(name, value, options):
     """Check that a value is one of a few allowed ones.
 

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from ._checks import check_array, did_you_mean
+from ._checks import check_array, did_you_mean, listing
 from ._npz import read_npz, save_npz
 from ._region_names import normalize_region_name
 
@@ -149,13 +149,13 @@ class Connectome:
             hint = did_you_mean(normalize_region_name(missing[0]), where)
             problems.append(
                 f"{len(missing)} of {len(names)} names are not in the connectome: "
-                f"{_listing(missing)}.{hint}"
+                f"{listing(missing)}.{hint}"
             )
         twice = [name for name, key in pairs if wanted.count(key) > 1]
         if twice:
-            problems.append(f"Names that stand for one node twice: {_listing(twice)}.")
+            problems.append(f"Names that stand for one node twice: {listing(twice)}.")
         if problems:
-            own = f"The connectome has {self.n_nodes} nodes: {_listing(self.names)}."
+            own = f"The connectome has {self.n_nodes} nodes: {listing(self.names)}."
             raise ValueError(" ".join([*problems, own]))
         return np.array([where[key] for key in wanted], dtype=int)
 
@@ -182,7 +182,7 @@ class Connectome:
             left_out = np.setdiff1d(np.arange(self.n_nodes), index)
             raise ValueError(
                 f"reorder() needs all {self.n_nodes} nodes, but these were not named: "
-                f"{_listing([self.names[i] for i in left_out])}. To take a part of the "
+                f"{listing([self.names[i] for i in left_out])}. To take a part of the "
                 "connectome, use pick()."
             )
         return self._take(index)
@@ -357,7 +357,7 @@ def _check_names(names, n_nodes):
     keys = [normalize_region_name(name) for name in names]
     twice = [name for name, key in zip(names, keys, strict=True) if keys.count(key) > 1]
     if twice:
-        raise ValueError(f"Node names must be unique, got twice: {_listing(twice)}.")
+        raise ValueError(f"Node names must be unique, got twice: {listing(twice)}.")
     return tuple(names)
 
 
@@ -369,9 +369,3 @@ def _check_metres(label, array):
             f"{label} must be in m, but reach {largest:g}, which looks like "
             f"millimetres. Give {label} / 1000."
         )
-
-
-def _listing(names, most=10):
-    """Join names for an error message, not more than can be read."""
-    text = ", ".join(names[:most])
-    return text if len(names) <= most else f"{text} and {len(names) - most} more"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._sensors import listing
+from ._checks import listing
 
 # Of a surface source space, as MNE-Python writes them.
 _SURFACES = {"lh": 101, "rh": 102}

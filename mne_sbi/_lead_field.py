@@ -7,10 +7,10 @@ import sys
 
 import numpy as np
 
-from ._checks import check_array, did_you_mean
+from ._checks import check_array, did_you_mean, listing
 from ._npz import read_npz, save_npz
 from ._region_names import normalize_region_name
-from ._sensors import check_info, check_names, listing, rows_for, sensor_projector
+from ._sensors import check_info, check_names, rows_for, sensor_projector
 
 _FORMAT = "mne_sbi lead field 1"
 _CHOICES = (

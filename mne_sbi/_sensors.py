@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from ._checks import did_you_mean
+from ._checks import did_you_mean, listing
 
 
 def sensor_projector(info):
@@ -163,9 +163,3 @@ def check_names(label, names, n_expected, key):
         if twice:
             raise ValueError(f"{label} must be unique, got twice: {listing(twice)}.")
     return tuple(names)
-
-
-def listing(names, most=10):
-    """Join names for an error message, not more than can be read."""
-    text = ", ".join(names[:most])
-    return text if len(names) <= most else f"{text} and {len(names) - most} more"

@@ -10,7 +10,8 @@ its normals, because opposite walls of folds cancel.
 
 import numpy as np
 
-from ._sensors import check_info, listing
+from ._checks import listing
+from ._sensors import check_info
 
 # Sphere fitted, as below, to the montage "fsaverage_1005" of MNE-Python 1.13 in head
 # coordinates; its centre is that of the template's head.

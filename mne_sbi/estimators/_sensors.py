@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from .._checks import listing
 from .._lead_field import LeadField, make_lead_field
 from .._sensors import sensor_projector
 from ..features._sensors import SensorMixing
@@ -162,7 +163,7 @@ def match_channels(recording, ch_names, projector):
     if missing:
         raise ValueError(
             f"The recording lacks {len(missing)} of the {len(ch_names)} channels of "
-            f"the fit, or they are bad: {', '.join(missing[:10])}. Interpolate them "
+            f"the fit, or they are bad: {listing(missing)}. Interpolate them "
             "(.interpolate_bads()), or fit an inverter without them."
         )
     found = get_projector(recording, ch_names)
@@ -209,6 +210,5 @@ def describe_coverage(model, observation):
         through = f" by {len(observation.mixing.ch_names)} sensors"
     text = f"{len(seen)} of {len(model.node_names)} nodes are observed{through}."
     if unseen:
-        more = f" and {len(unseen) - 20} more" if len(unseen) > 20 else ""
-        text += f" Not observed: {', '.join(unseen[:20])}{more}."
+        text += f" Not observed: {listing(unseen, 20)}."
     return text

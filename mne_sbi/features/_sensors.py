@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, listing
 from ._base import FeatureExtractor
 from ._spectral import LogPSD
 
@@ -47,7 +47,7 @@ class SensorMixing:
         if silent:
             raise ValueError(
                 f"{len(silent)} of {len(names)} channels record nothing of the model's "
-                f"nodes: {', '.join(silent[:10])}. Leave them out (picks=)."
+                f"nodes: {listing(silent)}. Leave them out (picks=)."
             )
         gain.flags.writeable = False
         object.__setattr__(self, "gain", gain)

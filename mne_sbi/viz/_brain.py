@@ -4,15 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from .._checks import check_array, check_option
+from .._checks import check_array, check_option, listing
 from .._region_names import normalize_region_name
 from ._style import axis_label, finish, in_display_unit
 
 _STATISTICS = ("mean", "median", "sd", "contraction")
 # What is seen without a value.
 _EMPTY = "0.88"
-# Longer lists of names are cut in messages.
-_N_LISTED = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,19 +206,13 @@ def _match_regions(names, known):
     if missing:
         raise ValueError(
             f"{len(missing)} of {len(names)} names are none of the {len(known)} "
-            f"cortical regions: {_list(missing)}. Known are {_list(known)}. Leave out "
-            "what does not lie on the cortex."
+            f"cortical regions: {listing(missing)}. Known are {listing(known)}. Leave "
+            "out what does not lie on the cortex."
         )
     twice = sorted({n for n, g in zip(names, given, strict=True) if given.count(g) > 1})
     if twice:
         raise ValueError(f"Each region can have one value, but {twice} have more.")
     return [order[name] for name in given]
-
-
-def _list(names):
-    rest = len(names) - _N_LISTED
-    end = f" and {rest} more" if rest > 0 else ""
-    return ", ".join(map(str, names[:_N_LISTED])) + end
 
 
 def _make_norm(values, limits):
