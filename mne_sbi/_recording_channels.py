@@ -282,7 +282,7 @@ def _pick(info, picks, bads):
         raise ValueError(f"picks={picks!r} chooses bad channels only: {names}.")
     # Asked for one by one, a channel cannot just be missing. A type can have bad ones.
     if not isinstance(picks, slice):
-        listed = [picks] if isinstance(picks, str) else picks
+        listed = [picks] if np.ndim(picks) == 0 else picks
         asked = {x if isinstance(x, str) else info["ch_names"][x] for x in listed}
         refused = [name for name in names if name in bads & asked]
         if refused:

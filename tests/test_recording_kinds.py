@@ -309,6 +309,7 @@ def test_complex_recordings():
         (["c", "a"], "ca"),
         ("b", "b"),
         ([0, 2], "ac"),
+        (2, "c"),
         (slice(1, 3), "bc"),
         ("eeg", "bc"),
         (["eeg", "misc"], "abc"),
