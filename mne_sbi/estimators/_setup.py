@@ -11,9 +11,8 @@ from sklearn.base import clone
 from .._checks import check_option
 from .._priors import Prior
 from ..features import FeatureExtractor
-from ..models import ForwardModel, get_model
 from ..simulation import SimulationBank, read_simulation_bank
-from ..simulation._run import describe_settings
+from ..simulation._recipe import as_model, describe_settings
 
 _METHODS = {"npe": "NPE", "point": "PointRegressor", "abc": "RejectionABC"}
 # Fewer simulations cannot be split for training and validation.
@@ -38,16 +37,7 @@ def make_model(model):
     TypeError
         If it is something else.
     """
-    if isinstance(model, str):
-        return get_model(model)()
-    if isinstance(model, type):
-        raise TypeError(
-            f"model must be an object, got the class {model.__name__}. Write "
-            f"{model.__name__}(...)."
-        )
-    if not isinstance(model, ForwardModel):
-        raise TypeError(f"model must be a ForwardModel or a name, got {model!r}.")
-    return clone(model)
+    return clone(as_model(model))
 
 
 def make_features(features, default):
@@ -270,9 +260,14 @@ def _check_bank_summaries(bank, inverter):
     compared = made.keys() | asked.keys()
     if inverter.model_.output == "spectrum":
         # Its frequencies are the model's and compared as such, and there is no window.
-        compared = {"class"}
+        compared &= {"class", "gain"}
     other = sorted(n for n in compared if made.get(n) != asked.get(n))
     if other:
+        if "gain" in other:
+            raise ValueError(
+                "The simulations went through another lead field than the recording, "
+                "or one of them through none. Simulate again with simulations=None."
+            )
         was = ", ".join(f"{n}={made.get(n)}" for n in other)
         now = ", ".join(f"{n}={asked.get(n)}" for n in other)
         raise ValueError(

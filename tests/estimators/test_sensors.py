@@ -8,7 +8,7 @@ import pytest
 
 from mne_sbi import LeadField, ModelInverter, Parameter, read_inverter
 from mne_sbi.datasets import load_synthetic_connectome
-from mne_sbi.features import LogPSD, SpectralNoise
+from mne_sbi.features import FeatureExtractor, LogPSD
 from mne_sbi.inference import RejectionABC
 from mne_sbi.models import ForwardModel, SpectralGraphModel
 
@@ -257,16 +257,55 @@ def test_regions_that_no_sensor_sees_are_said(make_inverter, connectome, raw, ca
     )
 
 
-def test_noise_free_features_of_any_kind(raw, connectome):
-    """Features of the caller's own are mixed as powers."""
-    inverter = ModelInverter(
-        SpectralGraphModel(connectome, [8.0, 16.0, 32.0], engine="exact"),
-        lead_field="template",
-        features=LogPSD(noise=SpectralNoise(duration=20.0)),
-        method=RejectionABC(0.2),
-        n_simulations=50,
-        n_draws=10,
-        random_state=0,
-        verbose="error",
-    ).fit(raw)
+class Octaves(FeatureExtractor):
+    """Features of a caller's own: power at some frequencies, without noise."""
+
+    def extract(self, data, sfreq):
+        return LogPSD(freqs=[8.0, 32.0]).extract(data, sfreq)
+
+    def extract_spectrum(self, psd, freqs):
+        return (10 * np.log10(np.asarray(psd)[..., ::2])).astype(np.float32)
+
+    def add_noise(self, summaries, rng, *, sampled=False):
+        return summaries
+
+    def normalize(self, summaries):
+        return summaries - summaries.mean(axis=2, keepdims=True)
+
+    def get_feature_names_out(self, node_names):
+        return np.array([f"{node} {i}" for node in node_names for i in range(2)])
+
+
+def test_features_of_any_kind(raw, connectome):
+    """Features of the caller's own are mixed as powers, before they are summarised."""
+
+    def make(lead_field="template", **settings):
+        return ModelInverter(
+            SpectralGraphModel(connectome, [8.0, 16.0, 32.0], engine="exact"),
+            lead_field=lead_field,
+            features=Octaves(),
+            method=RejectionABC(0.2),
+            n_simulations=50,
+            n_draws=10,
+            random_state=0,
+            verbose="error",
+            **settings,
+        )
+
+    inverter = make().fit(raw)
+    bank = inverter.bank_
+    assert bank.x.shape == (50, 8, 2)
+    power = inverter.observation_.simulate_rows(bank.theta[:3])
+    by_hand = 10 * np.log10(power[..., ::2])
+    np.testing.assert_allclose(bank.x[:3], by_hand, rtol=1e-4)
     assert np.isfinite(inverter.predict(raw)).all()
+    # The simulations are those of channels, and serve this lead field only.
+    expected = inverter.predict(raw)
+    np.testing.assert_array_equal(
+        make(simulations=bank).fit(raw).predict(raw), expected
+    )
+    gain = inverter.lead_field_.gain
+    other = dataclasses.replace(inverter.lead_field_, gain=gain[:, ::-1])
+    for lead_field in (other, None):
+        with pytest.raises(ValueError, match="through another lead field than the rec"):
+            make(lead_field, simulations=bank).fit()
