@@ -27,16 +27,14 @@ def main(arguments=None):
     if options.run is None:
         parser.print_help()
         return 0
-    # Here, so that --help does not wait for the import of NumPy.
-    from ..models import PluginError
-
     try:
         options.run(options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    # What these say is meant for the user; where they were raised is not.
-    except (OSError, PluginError, TypeError, ValueError) as exc:
+    # What these say is meant for the user; where they were raised is not. A
+    # RuntimeError is one of simulations that are not finite, or of a broken plugin.
+    except (OSError, RuntimeError, TypeError, ValueError) as exc:
         if options.traceback:
             raise
         print(f"mne_sbi {options.command}: {exc}", file=sys.stderr)

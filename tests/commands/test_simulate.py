@@ -104,6 +104,28 @@ def test_models_without_frequencies(simulate, capsys, monkeypatch):
     assert "takes no --n-freqs" in capsys.readouterr().err
 
 
+def test_simulations_that_are_not_finite(simulate, capsys, monkeypatch, tmp_path):
+    from mne_sbi import Parameter, models
+    from mne_sbi.models import ForwardModel
+
+    class Broken(ForwardModel):
+        parameters = (Parameter("height", 1.0, 10.0, 5.0),)
+
+        def __init__(self, sfreq=100.0, duration=4.0):
+            self.sfreq = sfreq
+            self.duration = duration
+
+        def simulate(self, params, key):
+            return np.nan * params["height"] * np.ones((2, 400))
+
+    monkeypatch.setattr(models, "get_model", lambda name: Broken)
+    arguments = ["simulate", "broken", "--n", "5", "--quiet"]
+    assert main([*arguments, "--output", str(tmp_path / "broken.sims")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("mne_sbi simulate: None of the 5 simulations is finite.")
+    assert "Traceback" not in error
+
+
 @pytest.mark.parametrize(
     "arguments", [["spectral_graph"], ["m", "--n", "x", "--output", "y"], []]
 )
