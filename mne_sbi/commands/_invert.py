@@ -9,7 +9,12 @@ import numpy as np
 
 from .._checks import write_atomically
 from ._model_options import find_connectome, make_freqs, make_model, warn_user
-from ._recordings import name_recordings, read_lead_field_option, read_recording
+from ._recordings import (
+    check_together,
+    name_recordings,
+    read_lead_field_option,
+    read_recording,
+)
 from ._tables import format_posterior
 
 _TABLE = "inversion_parameters.csv"
@@ -50,6 +55,8 @@ def run(options):
             inverter = _make_inverter(options)
         say(f"Reading {_count(len(names), 'recording')} ...")
         X = [read_recording(file, options) for file in options.files]
+        if options.inverter is None or "report" in outputs:
+            check_together(X)
         # Before the work, in case that they cannot be made.
         for fname in outputs.values():
             fname.parent.mkdir(parents=True, exist_ok=True)

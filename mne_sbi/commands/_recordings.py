@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .._checks import did_you_mean
+from .._recording_arrays import SAME_RATE
 from .._region_names import normalize_region_name
 
 # Names by which MNE-Python's files of epochs are known.
@@ -81,6 +82,35 @@ def read_recording(file, options):
     elif options.lead_field == "template":
         _check_positions(recording, file)
     return recording
+
+
+def check_together(recordings):
+    """Refuse recordings that cannot stand in one list.
+
+    Parameters
+    ----------
+    recordings : list of mne.io.BaseRaw | list of mne.BaseEpochs
+        What was read.
+
+    Raises
+    ------
+    ValueError
+        If they differ in sampling rate, or only some are epochs.
+    """
+    import mne
+
+    rates = sorted({recording.info["sfreq"] for recording in recordings})
+    if len({isinstance(recording, mne.BaseEpochs) for recording in recordings}) > 1:
+        problem = "Some files hold epochs, and others continuous recordings."
+    elif rates[-1] - rates[0] > SAME_RATE * rates[0]:
+        all_rates = " and ".join(f"{rate:g}" for rate in rates)
+        problem = f"The recordings are sampled at {all_rates} Hz."
+    else:
+        return
+    raise ValueError(
+        f"{problem} What learns from them, and a report, needs one kind at one rate: "
+        "give them in several calls, with --inverter the same fitted inverter."
+    )
 
 
 def _read(file):

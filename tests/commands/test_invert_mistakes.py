@@ -16,7 +16,8 @@ MISTAKES = {
     "twice": (["sub-0_raw.fif", "./sub-0_raw.fif"], "The same file is given twice"),
     "text": (["text.txt"], "text.txt cannot be read as a recording (AssertionError)."),
     "broken": (["broken_raw.fif"], "broken_raw.fif cannot be read as a recording"),
-    "rates": (["sub-0_raw.fif", "slow_raw.fif"], "100.* Hz"),
+    "rates": (["sub-0_raw.fif", "slow_raw.fif"], "sampled at 90 and 100 Hz"),
+    "kinds": (["sub-0_raw.fif", "sub-3-epo.fif"], "Some files hold epochs, and others"),
     "picks": (["sub-0_raw.fif", "--picks", "Oz"], "--picks does not fit sub-0_raw.fif"),
     "sensors": (["eeg_raw.fif"], "need lead_field= .'template'"),
     "positions": (
@@ -167,3 +168,17 @@ def test_inverters_without_posterior(folder, tmp_path, capsys):
     ]
     assert main([*arguments, str(tmp_path / "point.zip")]) == 1
     assert "point estimates without intervals" in capsys.readouterr().err
+
+
+def test_what_a_report_cannot_hold_is_found_before_the_work(invert, tmp_path, capsys):
+    inverter = ["--inverter", str(tmp_path / "a.zip")]
+    assert invert("sub-0_raw.fif", "--save-inverter", inverter[1], "--no-report") == 0
+    capsys.readouterr()
+    files = ["sub-0_raw.fif", "slow_raw.fif"]
+    assert invert(*files, *inverter, settings=[], output="both") == 1
+    assert "sampled at 90 and 100 Hz" in capsys.readouterr().err
+    assert not (tmp_path / "both").exists()
+    # A table alone has a row of each.
+    settings = ["--no-report"]
+    assert invert(*files, *inverter, settings=settings, output="both") == 0
+    assert list(read_table(tmp_path / "both").index) == files
