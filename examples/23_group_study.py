@@ -32,7 +32,7 @@ import pandas as pd
 from scipy.stats import ttest_rel
 from sklearn.model_selection import GroupKFold, cross_val_score
 
-from mne_sbi import Posterior, SGMInverter, simulate
+from mne_sbi import SGMInverter, simulate
 from mne_sbi.datasets import load_synthetic_connectome
 from mne_sbi.inference import NPE
 from mne_sbi.models import SpectralGraphModel
@@ -183,18 +183,13 @@ for ax, name in zip(axes, ("tau_g", "tau_e"), strict=True):
 # if it is asked for. Names make it readable; the figures here are of two recordings.
 
 chosen = [0, n_people]
-named = Posterior(
-    posterior.draws[chosen],
-    posterior.names,
-    posterior.units,
-    prior=posterior.prior,
-    obs_names=[f"{person}, eyes {eyes}" for eyes, person in truth.index[chosen]],
-)
+two = [raws[i] for i in chosen]
+names = [f"{person}, eyes {eyes}" for eyes, person in truth.index[chosen]]
 report = mne.Report(title="Group study", verbose=False)
 inverter.add_to_report(
     report,
-    [raws[i] for i in chosen],
-    posterior=named,
+    two,
+    posterior=inverter.predict_posterior(two, obs_names=names),
     calibration=inverter.diagnose(300, n_draws=200),
 )
 with tempfile.TemporaryDirectory() as folder:

@@ -261,7 +261,7 @@ class ModelInverter(
         check_is_fitted(self)
         return np.array(self.prior_.names, dtype=object)
 
-    def predict_posterior(self, X, n_draws=None):
+    def predict_posterior(self, X, n_draws=None, *, obs_names=None):
         """Draw from the posterior.
 
         Parameters
@@ -270,17 +270,20 @@ class ModelInverter(
             Observations, as for :meth:`predict`.
         n_draws : int | None
             Number of draws; by default the setting ``n_draws``.
+        obs_names : sequence of str | None
+            Names of the observations, such as persons; by default those of the rows of
+            a data frame.
 
         Returns
         -------
         posterior : Posterior
             Draws with names and units.
         """
-        x, obs_names = read_features(self, X)
+        x, own_names = read_features(self, X)
         draws = self._draw(x, self.n_draws if n_draws is None else n_draws)
-        return Posterior(
-            draws, self.prior_.names, self.prior_.units, self.prior_, obs_names
-        )
+        names = own_names if obs_names is None else obs_names
+        prior = self.prior_
+        return Posterior(draws, prior.names, prior.units, prior, names)
 
     def _draw(self, x, n_draws):
         # The same noise for all: a prediction does not depend on the other rows.

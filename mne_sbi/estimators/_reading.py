@@ -125,6 +125,13 @@ def read_pairs(inverter, X, y):
         data, y = _validate(inverter, X, y, reset=True)
         recording = dataclasses.replace(recording, data=data)
         return recording, np.asarray(y, dtype=float)
+    if np.asarray(y).dtype.kind not in "f":
+        raise ValueError(
+            "y must hold parameters, which are not integers or words as labels of "
+            "conditions are. To classify, fit the inverter without y first and put "
+            "sklearn.frozen.FrozenEstimator(inverter) into the pipeline; parameters go "
+            "in as np.asarray(y, dtype=float)."
+        )
     y = check_array("y", y)
     if y.ndim not in (1, 2) or len(y) != len(recording):
         raise ValueError(

@@ -185,6 +185,20 @@ def test_pairs_of_recordings_and_parameters(make_inverter, make_raw):
         make_inverter().fit(raws, theta[:5])
 
 
+def test_labels_of_conditions_are_no_parameters(make_inverter, make_raw):
+    raws = [make_raw(seed=i) for i in range(12)]
+    for labels in ([0, 1] * 6, ["rest", "task"] * 6):
+        with pytest.raises(ValueError, match=r"FrozenEstimator\(inverter\)"):
+            make_inverter().fit(raws, labels)
+
+
+def test_names_of_observations(fitted, raw):
+    posterior = fitted.predict_posterior([raw, raw], obs_names=["one", "two"])
+    assert list(posterior.to_data_frame().index) == ["one", "two"]
+    with pytest.raises(ValueError, match="2 different names"):
+        fitted.predict_posterior([raw, raw], obs_names=["one"])
+
+
 # What is not what the fit assumes is said, once in each call.
 
 
