@@ -266,7 +266,13 @@ def _store_chunk(folder, label, recipe, seed, chunk, size, parallel):
     arrays = {"theta": theta, "valid": _find_finite(x, size)}
     if x is not None:
         arrays["x"] = x
-    write_chunk(fname, label, arrays, n_refused)
+    try:
+        write_chunk(fname, label, arrays, n_refused)
+    except FileNotFoundError:
+        # Another process that had all chunks took this one's unfinished file for what
+        # a killed one left.
+        if not check_chunk(fname, label, size):
+            raise
 
 
 def _simulate_chunk(recipe, seed, chunk, size, parallel=False):

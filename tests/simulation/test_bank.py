@@ -14,6 +14,8 @@ from sklearn.base import clone
 
 from mne_sbi import Parameter, Prior, SimulationBank, read_simulation_bank
 
+from .conftest import assert_same
+
 PRIOR = Prior([Parameter("a", 0, 1, 0.5, "s"), Parameter("b", 1, 9, 2, scale="log")])
 
 
@@ -26,13 +28,6 @@ def bank():
     return SimulationBank(
         PRIOR.sample(20, 0), x, np.isfinite(x).all(axis=(1, 2)), PRIOR, provenance
     )
-
-
-def assert_same(first, second):
-    for name in ("theta", "x", "valid"):
-        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
-    assert first.prior == second.prior
-    assert first.provenance == second.provenance
 
 
 def test_round_trip(bank, tmp_path):
