@@ -162,15 +162,18 @@ class SensorFeatures(FeatureExtractor):
     def add_noise(self, summaries, rng, *, sampled=False):
         """Add noise: gains of regions, misfit and sampling noise of channels.
 
-        The misfit was measured on source estimates, which are mixtures of regions as
-        channels are: it is taken to be as large here, and to be shared by two channels
-        as far as they see the same regions. Misfit of single regions would average out
-        over the many that a channel sees, and leave posteriors falsely sharp.
+        Gains of regions are part of spectra of nodes only: time series are mixed
+        already. The misfit was measured on source estimates, which are mixtures of
+        regions as channels are: it is taken to be as large here, and to be shared by
+        two channels as far as they see the same regions. Misfit of single regions would
+        average out over the many that a channel sees, and leave posteriors falsely
+        sharp.
 
         Parameters
         ----------
         summaries : ndarray, shape (n_obs, n_nodes, n_points)
-            Summaries of simulations.
+            Summaries of simulations; of channels in place of nodes unless
+            ``keeps_nodes``.
         rng : numpy.random.Generator
             Source of randomness.
         sampled : bool
@@ -181,18 +184,23 @@ class SensorFeatures(FeatureExtractor):
         summaries : ndarray, shape (n_obs, n_channels, n_points)
             Noisy summaries of channels.
         """
-        if not self.keeps_nodes:
-            return self.features.add_noise(summaries, rng, sampled=sampled)
-        noise = self.features.noise
+        features, mixing = self.features, self.mixing
+        if not isinstance(features, LogPSD):
+            return features.add_noise(summaries, rng, sampled=sampled)
+        noise = features.noise
         if noise is None:
             return self.mix(summaries)
-        mixing, freqs = self.mixing, np.asarray(self.features.freqs)
-        root = mixing.noise_root
-        gains = rng.standard_normal((*summaries.shape[:2], 1), dtype=np.float32)
-        noisy = self.mix(summaries + np.float32(noise.gain_sd) * gains)
-        noisy = noise.add_misfit(noisy, freqs, rng, root=root)
-        noisy = noise.add_floor(noisy, rng, scale=mixing.scale, groups=mixing.groups)
-        return noise.add_sampling(noisy, rng, window=self.features.window, root=root)
+        root, scale = mixing.noise_root, np.ones_like(mixing.scale)
+        if self.keeps_nodes:
+            gains = rng.standard_normal((*summaries.shape[:2], 1), dtype=np.float32)
+            summaries = self.mix(summaries + np.float32(noise.gain_sd) * gains)
+            scale = mixing.scale
+        freqs = features.freqs_of(summaries)
+        noisy = noise.add_misfit(summaries, freqs, rng, root=root)
+        noisy = noise.add_floor(noisy, rng, scale=scale, groups=mixing.groups)
+        if sampled:
+            return noisy
+        return noise.add_sampling(noisy, rng, window=features.window, root=root)
 
     def normalize(self, summaries):
         """Turn summaries of channels into features."""

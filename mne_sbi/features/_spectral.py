@@ -215,14 +215,18 @@ class LogPSD(FeatureExtractor):
         """
         if self.noise is None:
             return summaries
-        freqs = self.freqs
-        if freqs is None:
-            # Fourier frequencies of the window, as `extract` returns them.
-            first = np.ceil(self.fmin * self.window - 1e-9)
-            freqs = (first + np.arange(summaries.shape[-1])) / self.window
+        freqs = self.freqs_of(summaries)
         return self.noise.add(
-            summaries, np.asarray(freqs), rng, window=self.window, sampled=sampled
+            summaries, freqs, rng, window=self.window, sampled=sampled
         )
+
+    def freqs_of(self, summaries):
+        """Return the frequencies of given summaries in Hz, ndarray of (n_freqs,)."""
+        if self.freqs is not None:
+            return np.asarray(self.freqs)
+        # Fourier frequencies of the window, as `extract` returns them.
+        first = np.ceil(self.fmin * self.window - 1e-9)
+        return (first + np.arange(summaries.shape[-1])) / self.window
 
     def normalize(self, summaries, xp=np):
         """Scale each region's spectrum.

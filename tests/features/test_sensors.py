@@ -104,6 +104,28 @@ def test_white_noise_has_the_ratio_asked_for(mixing, decibels):
     assert np.abs(added / expected - 1).max() < 0.02
 
 
+def test_noise_of_time_series_is_that_of_channels_too(mixing):
+    """Misfit is shared by channels that see the same, and sensors have white noise."""
+    rng = np.random.default_rng(7)
+    series = np.tile(rng.normal(size=(1, 4, 1000)), (500, 1, 1))
+    features = make_features(mixing, "timeseries", misfit_regional=0.4, duration=60.0)
+    clean = features.extract(series, 100.0)
+    residual = features.add_noise(clean, rng, sampled=True) - clean
+    measured = np.corrcoef(residual[..., 5].T)
+    assumed = mixing.noise_root @ mixing.noise_root.T
+    np.testing.assert_allclose(measured, assumed, atol=0.15)
+    # Sampling noise comes with the simulations: a sampled spectrum gets no more of it.
+    features = make_features(mixing, "timeseries", duration=60.0)
+    once = clean[:1]
+    np.testing.assert_array_equal(features.add_noise(once, rng, sampled=True), once)
+    assert np.std(features.add_noise(once, rng, sampled=False) - once) > 0.3
+    features = make_features(mixing, "timeseries", sensor_snr=(10.0, 10.0))
+    noisy = features.add_noise(once, rng, sampled=True)
+    added = 10 ** (noisy / 10) - 10 ** (once / 10)
+    expected = (10 ** (once / 10)).mean() / 10
+    np.testing.assert_allclose(added, expected, rtol=0.02)
+
+
 def test_each_type_of_channel_has_noise_of_its_own(gain, decibels):
     units = np.array([1e6, 1e6, 1e6, 1e-6, 1e-6, 1e-6])[:, np.newaxis]
     kinds = ("eeg",) * 3 + ("mag",) * 3
