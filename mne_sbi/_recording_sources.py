@@ -113,7 +113,7 @@ def _surface_labels(labels, stc):
             f"labels of a {type(stc).__name__} must be a list of mne.Label, as from "
             f"mne.read_labels_from_annot(subject, 'aparc'), got {labels!r:.80}."
         )
-    rest = [label.name for label in labels if _is_no_region(label.name)]
+    rest = [label.name for label in labels if is_no_region(label.name)]
     if rest:
         logger.info(f"Labels that are not cortex are left out: {', '.join(rest)}.")
     labels = [label for label in labels if label.name not in rest]
@@ -135,7 +135,7 @@ def _surface_labels(labels, stc):
     return labels
 
 
-def _is_no_region(name):
+def is_no_region(name):
     bare = name.lower().removesuffix("-lh").removesuffix("-rh")
     return bare.replace("_", "").replace(" ", "") in _NO_REGION
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from .._checks import listing
 from .._lead_field import LeadField, make_lead_field
+from .._recording_sources import is_no_region
+from .._region_names import normalize_region_name
 from .._sensors import sensor_projector
 from ..features._sensors import SensorMixing
 from ._plausibility import warn_user
@@ -65,8 +67,32 @@ def find_sensors(model, lead_field, recording, labels=None, nodes=None):
             "MNE-Python, or lead_field=LeadField(...) with a row per row of the data."
         )
     _, covered = lead_field.for_nodes(model.node_names)
+    _warn_if_partial(lead_field, model.node_names, covered, labels)
     nodes = np.flatnonzero(covered)
     return lead_field, nodes, make_mixing(lead_field, model, nodes)
+
+
+def _warn_if_partial(lead_field, names, covered, labels):
+    """Warn of regions that were probably forgotten, or misspelt in the labels."""
+    unseen = [n for n, seen in zip(names, covered, strict=True) if not seen]
+    if len(unseen) >= len(names) / 2:
+        warn_user(
+            f"The lead field has only {len(names) - len(unseen)} of the model's "
+            f"{len(names)} nodes, and sensors are taken to record nothing of the "
+            f"others: {listing(unseen)}. Give labels of both hemispheres."
+        )
+    known = {normalize_region_name(name) for name in names}
+    # Names of labels that are no cortex are no mistake.
+    strange = [
+        name
+        for name in (lead_field.node_names if labels is not None else ())
+        if normalize_region_name(name) not in known and not is_no_region(name)
+    ]
+    if strange and unseen:
+        warn_user(
+            f"Labels that are none of the model's nodes are left out: "
+            f"{listing(strange)}. Nodes without a label are {listing(unseen)}."
+        )
 
 
 def make_mixing(lead_field, model, nodes):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mne_sbi import LeadField, ModelInverter, Parameter, read_inverter
+from mne_sbi._recording import as_recording
 from mne_sbi.datasets import load_synthetic_connectome
 from mne_sbi.features import FeatureExtractor, LogPSD
 from mne_sbi.inference import RejectionABC
@@ -255,6 +256,24 @@ def test_regions_that_no_sensor_sees_are_said(make_inverter, connectome, raw, ca
     assert "4 of 5 nodes are observed by 8 sensors. Not observed: lh.thal" in (
         log.getvalue()
     )
+
+
+def test_forgotten_and_misspelt_labels_are_said(make_inverter, connectome, raw):
+    """As a forward solution with labels of one hemisphere, or a wrong name, gives."""
+    from mne_sbi.estimators._sensors import find_sensors
+
+    model = make_inverter()._make_model()
+    recording = as_recording(raw, sensors=True)
+
+    def find(names, labels=()):
+        gain = np.random.default_rng(0).standard_normal((len(EEG), len(names)))
+        return find_sensors(model, LeadField(gain, EEG, names), recording, labels)
+
+    find([*connectome.names, "unknown-lh"])
+    with pytest.warns(RuntimeWarning, match="has only 2 of the model's 5 nodes"):
+        find(connectome.names[:2])
+    with pytest.warns(RuntimeWarning, match="left out: insulaa-lh. .* are lh.insula."):
+        find([n if n != "lh.insula" else "insulaa-lh" for n in connectome.names])
 
 
 class Octaves(FeatureExtractor):
