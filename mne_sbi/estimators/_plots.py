@@ -9,6 +9,7 @@ from .._region_names import normalize_region_name
 from ..diagnostics import Calibration
 from ..inference import Posterior
 from ..simulation._run import summarize
+from ._inputs import get_connectome
 from ._reading import read_features
 from ._sensors import describe_coverage
 
@@ -267,9 +268,7 @@ def _list_settings(inverter):
     from importlib.metadata import version
 
     rows = [("mne_sbi", version("mne-sbi")), ("model", _one_line(inverter.model_))]
-    connectome = getattr(inverter.model_, "connectome", None)
-    if connectome is None and hasattr(inverter.model_, "get_connectome"):
-        connectome = inverter.model_.get_connectome()
+    connectome = get_connectome(inverter.model_)
     description = getattr(connectome, "description", "")
     if description:
         rows.append(("connectome", description))
