@@ -12,7 +12,11 @@ from mne_sbi.features import LogPSD
 from mne_sbi.inference import NPE
 from mne_sbi.models import SpectralGraphModel
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # Real recordings are not unlike all simulations.
+    pytest.mark.filterwarnings("error"),
+]
 
 FREQS = np.arange(2.0, 40.5, 1.5)
 ALPHA = (FREQS > 7) & (FREQS < 14)

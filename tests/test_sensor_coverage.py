@@ -100,6 +100,7 @@ def test_intervals_of_recordings_cover(connectome, inverter):
         make_recording(power[inverter.observation_.nodes], inverter, rng)
         for power in powers
     ]
+    # One in a thousand may be unlike all simulations that it is compared with.
     posterior = inverter.predict_posterior(raws)
     lower, upper = posterior.interval(0.9)
     covered = ((theta >= lower) & (theta <= upper)).mean(axis=0)

@@ -26,7 +26,14 @@ _METHODS = {
 # Settings that a file does not hold: objects of MNE-Python, and large arrays.
 _LEFT_OUT = ("labels", "src", "simulations")
 # Attributes that not every fitted inverter has.
-_OPTIONAL = ("n_features_in_", "input_shape_", "lead_field_", "ch_names_", "projector_")
+_OPTIONAL = (
+    "n_features_in_",
+    "input_shape_",
+    "lead_field_",
+    "ch_names_",
+    "projector_",
+    "largest_distance_",
+)
 # What is raised for a file that is cut short, altered or of another kind.
 _UNREADABLE = (EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 

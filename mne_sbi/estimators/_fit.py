@@ -7,7 +7,13 @@ import numpy as np
 from ._bank_rows import TrainingRows
 from ._inputs import adapt_model, find_nodes
 from ._observation import ObservationModel
-from ._plausibility import take_duration, warn_if_implausible, warn_if_synthetic
+from ._plausibility import (
+    N_COMPARED,
+    measure_simulations,
+    take_duration,
+    warn_if_implausible,
+    warn_if_synthetic,
+)
 from ._reading import read_observations, read_pairs
 from ._sensors import describe_coverage, find_sensors, get_projector
 from ._setup import check_bank, check_n_simulations, open_bank, prior_for_pairs
@@ -44,6 +50,11 @@ def fit_to_simulations(inverter, X):
         resample=rows.resample if observation.is_noisy else None,
         random_state=inverter.seed_,
         verbose=inverter.verbose,
+    )
+    rng = np.random.default_rng(inverter.seed_)
+    some = np.sort(rng.permutation(np.arange(N_COMPARED) % len(rows)))
+    inverter.largest_distance_ = measure_simulations(
+        inverter.method_, rows.resample(some, rng)
     )
 
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ..inference import NPE, PointRegressor
 from ._inputs import get_connectome
 
 # A recording may be this much shorter than assumed before the difference matters.
@@ -12,6 +13,8 @@ _LEAST_SHARE = 0.8
 _MOST_DB, _LEAST_DB = 80, 0.1
 # ... and decibels do not stand this far above their median.
 _MOST_PEAKED = 10
+# Simulations with which observations are compared.
+N_COMPARED = 1000
 
 
 def take_duration(features, recording):
@@ -104,6 +107,60 @@ def _warn_if_coarse(inverter, recording):
             f"{needed:.3g} Hz: what lies between is interpolated, and peaks are lost. "
             f"Use windows of {1 / needed:.2g} s or more, .compute_psd(n_fft=...) in "
             "samples, or give the Raw or the Epochs."
+        )
+
+
+def measure_simulations(method, x):
+    """Measure how far simulations are from what a network takes for usual.
+
+    Parameters
+    ----------
+    method : InferenceMethod
+        A fitted method.
+    x : ndarray, shape (n, n_features)
+        Features of simulations with noise.
+
+    Returns
+    -------
+    largest : float | None
+        The largest distance; ``None`` for methods without a network, which do not
+        extrapolate.
+    """
+    distance = _distances(method, x)
+    return None if distance is None else float(distance.max())
+
+
+def _distances(method, x):
+    """Mean square of what a network sees of features, shape (n,), or None."""
+    if not isinstance(method, (NPE, PointRegressor)):
+        return None
+    return (method.scaler_.transform(np.asarray(x)) ** 2).mean(axis=1)
+
+
+def warn_if_unlike(inverter, x):
+    """Warn of observations unlike all simulations, where a network extrapolates.
+
+    Parameters
+    ----------
+    inverter : ModelInverter
+        A fitted inverter.
+    x : ndarray, shape (n_obs, n_features)
+        Features of the observations.
+    """
+    largest = getattr(inverter, "largest_distance_", None)
+    if largest is None:
+        return
+    distance = _distances(inverter.method_, x)
+    unlike = np.flatnonzero(distance > largest)
+    if len(unlike):
+        which = ", ".join(str(i) for i in unlike[:10])
+        warn_user(
+            f"{len(unlike)} of {len(x)} observations (number {which}) are unlike all "
+            f"{N_COMPARED:,} simulations they were compared with: their distance from "
+            f"the usual is up to {distance.max():.3g}, that of simulations up to "
+            f"{largest:.3g}. The posterior extrapolates and can be far too narrow. "
+            "Compare measured and predicted spectra (plot_predictive), and look for "
+            "artefacts, filters, or a prior that is too narrow."
         )
 
 

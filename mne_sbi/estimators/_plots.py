@@ -5,6 +5,7 @@ import numbers
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._checks import listing
 from .._region_names import normalize_region_name
 from ..diagnostics import Calibration
 from ..inference import Posterior
@@ -95,11 +96,12 @@ class InverterPlots:
         Raises
         ------
         TypeError
-            If the report or the calibration is something else.
+            If the report, the posterior, the calibration or the tags are something
+            else.
         ValueError
             If the posterior has another number of observations than X.
         """
-        _check_report(report, calibration)
+        _check_report(report, posterior, calibration, tags)
         check_is_fitted(self)
         x, obs_names = read_features(self, X)
         if posterior is None:
@@ -197,31 +199,37 @@ def _find_rows(picks, names, n_rows):
         return None
     if isinstance(picks, (str, numbers.Integral)):
         picks = [picks]
-    known = {normalize_region_name(n): i for i, n in enumerate(names or ())}
+    places = {normalize_region_name(n): i for i, n in enumerate(names or ())}
     rows = []
     for pick in picks:
         is_name = isinstance(pick, str)
-        row = known.get(normalize_region_name(pick)) if is_name else pick
+        row = places.get(normalize_region_name(pick)) if is_name else pick
         if row is None or not 0 <= row < n_rows:
+            known = "" if names is None else f": {listing(names)}"
             raise ValueError(
                 f"picks has {pick!r}, which is none of the {n_rows} rows of the "
-                f"spectra{_some(names)}."
+                f"spectra{known}."
             )
         rows.append(int(row))
     return rows
 
 
-def _some(names):
-    return "" if names is None else f": {', '.join(names[:5])}, ..."
-
-
-def _check_report(report, calibration):
+def _check_report(report, posterior, calibration, tags):
     import mne
 
     if not isinstance(report, mne.Report):
         raise TypeError(
             f"report must be an mne.Report, got {type(report).__name__}. Write "
             "report = mne.Report(title=...)."
+        )
+    if not isinstance(posterior, (Posterior, type(None))):
+        raise TypeError(
+            "posterior must be what predict_posterior() returns, or None, got "
+            f"{type(posterior).__name__}."
+        )
+    if isinstance(tags, str):
+        raise TypeError(
+            f"tags must be a tuple of strings, got {tags!r}. Write ({tags!r},)."
         )
     is_number = isinstance(calibration, numbers.Integral)
     is_number &= not isinstance(calibration, bool)

@@ -11,11 +11,11 @@ from .._checks import check_array
 from .._recording import as_recording
 from .._sensors import listing
 from ._inputs import match_nodes
-from ._plausibility import warn_if_implausible, warn_if_synthetic
+from ._plausibility import warn_if_implausible, warn_if_synthetic, warn_if_unlike
 from ._sensors import match_channels
 
 # Attributes that only some kinds of X leave.
-_FROM_X = ("n_features_in_", "feature_names_in_", "input_shape_")
+_FROM_X = ("n_features_in_", "feature_names_in_", "input_shape_", "largest_distance_")
 
 
 def forget_inputs(inverter):
@@ -210,4 +210,6 @@ def read_features(inverter, X):
         recording = match_nodes(recording, inverter.model_, inverter.node_names_)
     summaries = inverter.observation_.summarize(recording)
     warn_if_implausible(inverter, recording, summaries)
-    return inverter.observation_.normalize(summaries), recording.obs_names
+    x = inverter.observation_.normalize(summaries)
+    warn_if_unlike(inverter, x)
+    return x, recording.obs_names
