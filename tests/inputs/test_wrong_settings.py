@@ -2,6 +2,7 @@
 
 import re
 
+import mne
 import numpy as np
 import pytest
 
@@ -267,6 +268,29 @@ CASES = [
         lambda w: w.fitted.add_to_report("report.html", w.raw()),
         TypeError,
         "report must be an mne.Report, got str. Write report = mne.Report(title=...).",
+    ),
+    (
+        "a table for a posterior in a report",
+        lambda w: w.fitted.add_to_report(
+            mne.Report(verbose="error"), w.raw(), posterior=w.fitted.predict(w.raw())
+        ),
+        TypeError,
+        "posterior must be what predict_posterior() returns, or None, got ndarray.",
+    ),
+    (
+        "a string for tags",
+        lambda w: w.fitted.add_to_report(
+            mne.Report(verbose="error"), w.raw(), tags="study"
+        ),
+        TypeError,
+        "tags must be a tuple of strings, got 'study'. Write ('study',).",
+    ),
+    (
+        "a region to plot that was not recorded",
+        lambda w: w.fitted.plot_predictive(w.raw(), picks="lh.lingual", show=False),
+        ValueError,
+        "picks has 'lh.lingual', which is none of the 5 rows of the spectra: "
+        "lh.cuneus, rh.cuneus, lh.insula, rh.insula, lh.precentral.",
     ),
     (
         "a negative number of simulations",
