@@ -117,6 +117,11 @@ def read_epochs(epochs, *, picks=None, sensors=False, joined=False):
     -------
     recording : Recording
         The observations.
+
+    Raises
+    ------
+    ValueError
+        If there is no epoch, no channel is left, or a channel has no usable values.
     """
     rows, names, info = _choose(epochs, picks, sensors)
     data = list(epochs.get_data(picks=rows, verbose="error"))

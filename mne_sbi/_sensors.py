@@ -121,7 +121,23 @@ def rows_for(info, ch_names, ch_types=None):
 
 
 def good_channels(info):
-    """Return the names and types of the channels that are not marked as bad."""
+    """Return the names and types of the channels that are not marked as bad.
+
+    Parameters
+    ----------
+    info : mne.Info
+        Of a recording.
+
+    Returns
+    -------
+    good : dict of str
+        Types by name.
+
+    Raises
+    ------
+    ValueError
+        If all channels are bad.
+    """
     kinds = zip(info["ch_names"], info.get_channel_types(), strict=True)
     good = {name: kind for name, kind in kinds if name not in info["bads"]}
     if not good:
@@ -132,7 +148,18 @@ def good_channels(info):
 
 
 def check_info(info):
-    """Refuse anything but an mne.Info."""
+    """Refuse anything but an mne.Info.
+
+    Parameters
+    ----------
+    info : object
+        What was given.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
     # Nobody can hold an Info without MNE-Python being imported.
     if "mne" not in sys.modules or not isinstance(info, sys.modules["mne"].Info):
         raise TypeError(
@@ -141,7 +168,31 @@ def check_info(info):
 
 
 def check_names(label, names, n_expected, key):
-    """Check a list of names: their number, and that each stands for one thing."""
+    """Check a list of names: their number, and that each stands for one thing.
+
+    Parameters
+    ----------
+    label : str
+        Name of the argument, for the error message.
+    names : sequence of str
+        The names.
+    n_expected : int | None
+        How many there must be; ``None`` for any number but none.
+    key : callable | None
+        From a name to what it stands for; ``None`` allows repetitions.
+
+    Returns
+    -------
+    names : tuple of str
+        The names.
+
+    Raises
+    ------
+    TypeError
+        If they are no list of strings.
+    ValueError
+        If there is another number of them, or two stand for one thing.
+    """
     if isinstance(names, str):
         raise TypeError(f"{label} must be a list of strings, got the string {names!r}.")
     names = [str(name) if isinstance(name, np.str_) else name for name in names]

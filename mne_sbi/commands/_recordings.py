@@ -215,6 +215,8 @@ def read_lead_field_option(value, labels, node_names):
 
     Raises
     ------
+    FileNotFoundError
+        If a file is missing.
     ValueError
         If the options do not belong together, or a file is of another kind.
     """

@@ -82,6 +82,13 @@ def make_method(method):
     -------
     method : InferenceMethod
         A clone, not fitted.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    ValueError
+        If it is another string.
     """
     from .. import inference
 

@@ -227,6 +227,11 @@ def make_simulated_features(features, mixing, output):
     -------
     features : FeatureExtractor | SensorFeatures
         What :func:`mne_sbi.simulate` takes.
+
+    Raises
+    ------
+    TypeError
+        If ``features`` is something else.
     """
     if not isinstance(features, FeatureExtractor):
         raise TypeError(f"features must be a FeatureExtractor, got {features!r}.")

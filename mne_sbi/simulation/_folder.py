@@ -343,7 +343,7 @@ def _read_rows(folder, label, sizes, row_shape, number, rows):
             return x if rows is None else x[rows]
     else:
         with (
-            contextlib.suppress(OSError, KeyError),
+            contextlib.suppress(OSError, KeyError, RuntimeError),
             h5py.File(fname, "r", locking=False) as file,
         ):
             if file.attrs["label"] == label:

@@ -97,6 +97,14 @@ def make_recipe(model, prior, features, fixed, nodes):
     -------
     recipe : Recipe
         All of it.
+
+    Raises
+    ------
+    TypeError
+        If something is of another type.
+    ValueError
+        If a parameter is not known, fixed and drawn, or out of the model's range, or a
+        node is not there.
     """
     model = as_model(model)
     prior, others = make_prior(model.get_parameters(), model.default_free, prior)
