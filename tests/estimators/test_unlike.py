@@ -35,9 +35,7 @@ def test_what_is_unlike_them_is_said(fitted, tmp_path):
     X[1] += np.where(np.arange(X.shape[2]) % 2, 40.0, 0.0)
     fitted.save(tmp_path / "inverter.zip")
     for inverter in (fitted, read_inverter(tmp_path / "inverter.zip")):
-        with pytest.warns(
-            RuntimeWarning, match="1 of 3 .*number 1. are unlike all"
-        ):
+        with pytest.warns(RuntimeWarning, match="1 of 3 .*number 1. are unlike all"):
             inverter.predict(X)
 
 
