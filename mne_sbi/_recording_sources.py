@@ -82,6 +82,14 @@ def read_source_estimate(stc, *, labels=None, src=None, mode="auto"):
     series = mne.extract_label_time_course(stc, labels, src, mode=mode, verbose="error")
     series = np.asarray(series)
     check_series(series, names)
+    # Of the sources: aligning signs makes half of a magnitude negative.
+    if (stc.data >= 0).all():
+        mne.utils.warn(
+            f"The {name} has no negative value, as a magnitude or power: a rhythm of "
+            "10 Hz has 20 Hz in it. Use pick_ori='normal' in the inverse method, or "
+            "'max-power' in a beamformer.",
+            ignore_namespaces=("mne", "mne_sbi", "sklearn"),
+        )
     return Recording([series], float(stc.sfreq), tuple(names))
 
 

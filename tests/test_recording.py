@@ -133,10 +133,11 @@ def test_list_of_recordings_of_different_lengths():
 
 
 def test_source_estimate_by_the_mean_over_labels(stc, labels):
+    stc = stc - 1.0  # with negative values, as activity has
     recording = as_recording(stc, labels=labels)
     assert recording.names == ("cuneus-lh", "insula-rh")
     assert recording.sfreq == SFREQ
-    np.testing.assert_allclose(recording.data[0][:, 0], [0.5, 3.5])
+    np.testing.assert_allclose(recording.data[0][:, 0], [-0.5, 2.5])
     assert len(as_recording([stc, stc], labels=labels)) == 2
 
 

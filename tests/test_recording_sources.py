@@ -99,6 +99,11 @@ def test_signs_are_aligned_with_a_source_space(stc, labels, surface):
     np.testing.assert_array_equal(series, expected)
 
 
+def test_magnitudes_are_said_to_be_none_of_the_activity(stc, labels):
+    with pytest.warns(RuntimeWarning, match="has no negative value, as a magnitude"):
+        as_recording(abs(stc), labels=labels)
+
+
 @pytest.fixture(scope="module")
 def atlas(tmp_path_factory):
     """An atlas of three regions, in voxels of 5 mm."""
