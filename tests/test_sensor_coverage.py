@@ -69,7 +69,7 @@ def make_recording(power, inverter, rng):
     power = power * 10 ** (noise.gain_sd * rng.standard_normal((len(power), 1)) / 10)
     decibels = 10 * np.log10(mixing.weights.astype(float) @ power)
     wrong = noise.add_misfit(
-        decibels[np.newaxis].astype(np.float32), FINE, rng, root=mixing.noise_root
+        decibels[np.newaxis].astype(np.float32), FINE, rng, root=mixing.misfit_root
     )[0]
     n_times = round(DURATION * SFREQ)
     freqs = np.fft.rfftfreq(n_times, 1 / SFREQ)

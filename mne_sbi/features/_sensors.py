@@ -9,6 +9,9 @@ from .._checks import check_array, listing
 from ._base import FeatureExtractor
 from ._spectral import LogPSD
 
+# Share of a channel's misfit that is its own, whatever other channels see.
+_OWN_MISFIT = 0.3
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SensorMixing:
@@ -81,18 +84,31 @@ class SensorMixing:
         return power.astype(np.float32)
 
     @functools.cached_property
-    def noise_root(self):
-        """Square root of the correlation of noise over channels, float32.
+    def sampling_root(self):
+        """Square root of the correlation of sampling noise over channels, float32.
 
         Two channels that see the same regions have the same chance fluctuations. For
         Gaussian signals, the correlation of two power estimates is the squared
         coherence of the signals (Bendat & Piersol 2010, Random Data, section 8.5),
         taken here for regions of equal power.
         """
+        return _square_root(self._squared_coherence())
+
+    @functools.cached_property
+    def misfit_root(self):
+        """Square root of the correlation of misfit over channels, float32.
+
+        Neighbours share less of it than the regions they see: electrodes and lead field
+        have errors of their own. ``benchmarks/sensor_misfit.py`` measures how much, on
+        real EEG and MEG.
+        """
+        shared = (1 - _OWN_MISFIT) * self._squared_coherence() ** 2
+        return _square_root(shared + _OWN_MISFIT * np.eye(len(shared)))
+
+    def _squared_coherence(self):
+        """Squared coherence of channels for nodes of equal power."""
         rows = self.gain / np.linalg.norm(self.gain, axis=1, keepdims=True)
-        values, vectors = np.linalg.eigh((rows @ rows.T) ** 2)
-        root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-        return np.ascontiguousarray(root, dtype=np.float32)
+        return (rows @ rows.T) ** 2
 
     def mix_series(self, data):
         """Mix time series of nodes, (n, n_nodes, n_times), to those of channels."""
@@ -190,17 +206,19 @@ class SensorFeatures(FeatureExtractor):
         noise = features.noise
         if noise is None:
             return self.mix(summaries)
-        root, scale = mixing.noise_root, np.ones_like(mixing.scale)
+        scale = np.ones_like(mixing.scale)
         if self.keeps_nodes:
             gains = rng.standard_normal((*summaries.shape[:2], 1), dtype=np.float32)
             summaries = self.mix(summaries + np.float32(noise.gain_sd) * gains)
             scale = mixing.scale
         freqs = features.freqs_of(summaries)
-        noisy = noise.add_misfit(summaries, freqs, rng, root=root)
+        noisy = noise.add_misfit(summaries, freqs, rng, root=mixing.misfit_root)
         noisy = noise.add_floor(noisy, rng, scale=scale, groups=mixing.groups)
         if sampled:
             return noisy
-        return noise.add_sampling(noisy, rng, window=features.window, root=root)
+        return noise.add_sampling(
+            noisy, rng, window=features.window, root=mixing.sampling_root
+        )
 
     def normalize(self, summaries):
         """Turn summaries of channels into features."""
@@ -209,6 +227,13 @@ class SensorFeatures(FeatureExtractor):
     def get_feature_names_out(self, node_names):
         """Name the features of channels; see :class:`FeatureExtractor`."""
         return self.features.get_feature_names_out(node_names)
+
+
+def _square_root(correlation):
+    """Symmetric square root of a correlation matrix, float32."""
+    values, vectors = np.linalg.eigh(correlation)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    return np.ascontiguousarray(root, dtype=np.float32)
 
 
 def make_simulated_features(features, mixing, output):

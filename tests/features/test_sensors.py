@@ -72,7 +72,7 @@ def test_noise_is_shared_as_power_estimates_are(mixing, gain):
     sources = rng.normal(size=(n, 2 * n_averages, 4))
     power = ((sources @ gain.T) ** 2).mean(axis=1)
     measured = np.corrcoef(10 * np.log10(power).T)
-    assumed = mixing.noise_root @ mixing.noise_root.T
+    assumed = mixing.sampling_root @ mixing.sampling_root.T
     np.testing.assert_allclose(np.diag(assumed), 1, rtol=1e-5)
     assert assumed[0, 1] > 0.8 and np.min(assumed) < 0.3
     np.testing.assert_allclose(measured, assumed, atol=0.06)
@@ -112,7 +112,7 @@ def test_noise_of_time_series_is_that_of_channels_too(mixing):
     clean = features.extract(series, 100.0)
     residual = features.add_noise(clean, rng, sampled=True) - clean
     measured = np.corrcoef(residual[..., 5].T)
-    assumed = mixing.noise_root @ mixing.noise_root.T
+    assumed = mixing.misfit_root @ mixing.misfit_root.T
     np.testing.assert_allclose(measured, assumed, atol=0.15)
     # Sampling noise comes with the simulations: a sampled spectrum gets no more of it.
     features = make_features(mixing, "timeseries", duration=60.0)
