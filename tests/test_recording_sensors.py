@@ -74,7 +74,7 @@ def test_which_channels_are_sensors():
 
 def test_positions_are_kept():
     raw = make_raw()
-    raw.set_montage("standard_1020", verbose="error")
+    raw.set_montage("colin27_1020", verbose="error")
     recording = as_recording(raw, sensors=True, picks=["Oz", "Fz"])
     assert recording.names == ("Oz", "Fz") == tuple(recording.info.ch_names)
     np.testing.assert_array_equal(

@@ -1,8 +1,8 @@
 """Simulate at sensor level with a real lead field, invert at sensor level, count.
 
-The recordings are time series that are made here from the model's spectra, by other
-code than the package's, and go in as ``Raw``: windows, reference, band edges and the
-sampling noise that channels share are all the pipeline's own business.
+The recordings are time series made here from the spectra of the model, and go in as
+``Raw``: windows, reference, band edges and sampling noise that channels share are all
+the pipeline's own business. Only the misfit is drawn by the package.
 """
 
 import jax

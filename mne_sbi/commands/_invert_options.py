@@ -13,9 +13,9 @@ _EXAMPLE = """\
 examples:
   regions   mne_sbi invert spectral_graph sub-*_parcels_raw.fif --output-dir results
   sensors   mne_sbi invert spectral_graph S001R02.edf --lead-field template \\
-                --montage standard_1005 --rename-standard --save-inverter eeg64.zip
+                --montage colin27_1005 --rename-standard --save-inverter eeg64.zip
   again     mne_sbi invert spectral_graph S002R02.edf --inverter eeg64.zip \\
-                --montage standard_1005 --rename-standard --output-dir sub-2
+                --montage colin27_1005 --rename-standard --output-dir sub-2
 """
 
 
@@ -82,7 +82,7 @@ def _add_recording_options(parser):
         "files of both hemispheres",
     )
     group.add_argument(
-        "--montage", metavar="NAME", help="electrode positions, such as standard_1005"
+        "--montage", metavar="NAME", help="electrode positions, such as colin27_1005"
     )
     group.add_argument(
         "--rename-standard",

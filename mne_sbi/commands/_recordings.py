@@ -144,7 +144,7 @@ def _rename(recording, file):
     import mne
 
     mne.datasets.eegbci.standardize(recording)
-    known = set(mne.channels.make_standard_montage("standard_1005").ch_names)
+    known = set(mne.channels.make_standard_montage("colin27_1005").ch_names)
     if not known.intersection(recording.ch_names):
         raise ValueError(
             f"--rename-standard: {file} has no channels of the 10-05 system, but "
@@ -192,7 +192,7 @@ def _check_positions(recording, file):
         raise ValueError(
             f"{file} has no positions of {', '.join(without[:5])}"
             f"{', ...' if len(without) > 5 else ''}. Name a montage, such as --montage "
-            "standard_1005; --rename-standard corrects names such as 'Fc5.'."
+            "colin27_1005; --rename-standard corrects names such as 'Fc5.'."
         )
 
 

@@ -190,9 +190,10 @@ def _get_bank(inverter):
         return bank, None
     bank = open_bank(inverter.simulations)
     nodes = check_bank(bank, inverter)
-    # Without a wish of the user's, what the simulations vary is inferred.
     inverter.prior_ = bank.prior
-    inverter.fixed_ = inverter.fixed_ | bank.provenance.get("fixed", {})
+    defaults = {p.name: float(p.default) for p in inverter.model_.get_parameters()}
+    fixed = defaults | inverter.fixed_ | bank.provenance.get("fixed", {})
+    inverter.fixed_ = {n: v for n, v in fixed.items() if n not in bank.prior.names}
     inverter.observation_ = dataclasses.replace(
         inverter.observation_, prior=bank.prior, fixed=inverter.fixed_
     )

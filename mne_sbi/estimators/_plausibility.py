@@ -15,6 +15,8 @@ _MOST_DB, _LEAST_DB = 80, 0.1
 _MOST_PEAKED = 10
 # Simulations with which observations are compared.
 N_COMPARED = 1000
+# Simulations that were not compared can be a little further away than the farthest.
+_MARGIN = 1.2
 
 
 def take_duration(features, recording):
@@ -151,7 +153,7 @@ def warn_if_unlike(inverter, x):
     if largest is None:
         return
     distance = _distances(inverter.method_, x)
-    unlike = np.flatnonzero(distance > largest)
+    unlike = np.flatnonzero(distance > _MARGIN * largest)
     if len(unlike):
         which = ", ".join(str(i) for i in unlike[:10])
         warn_user(

@@ -9,10 +9,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._checks import check_array
 from .._recording import as_recording
-from .._sensors import listing
 from ._inputs import match_nodes
 from ._plausibility import warn_if_implausible, warn_if_synthetic, warn_if_unlike
-from ._sensors import match_channels
+from ._sensors import match_channels, refuse_missing
 
 # Attributes that only some kinds of X leave.
 _FROM_X = ("n_features_in_", "feature_names_in_", "input_shape_", "largest_distance_")
@@ -93,12 +92,7 @@ def _check_channels(X, ch_names):
             continue
         bads = inst.info["bads"]
         missing = [n for n in ch_names if n not in inst.ch_names or n in bads]
-        if missing:
-            raise ValueError(
-                f"The recording lacks {len(missing)} of the {len(ch_names)} channels "
-                f"of the fit, or they are bad: {listing(missing)}. Interpolate them "
-                "(.interpolate_bads()), or fit an inverter without them."
-            )
+        refuse_missing(missing, ch_names)
 
 
 def read_pairs(inverter, X, y):
@@ -205,7 +199,7 @@ def read_features(inverter, X):
             )
         return data.reshape(len(data), -1), recording.obs_names
     if inverter.ch_names_ is not None:
-        recording = match_channels(recording, inverter.ch_names_, inverter.projector_)
+        recording = match_channels(recording, inverter.lead_field_, inverter.projector_)
     else:
         recording = match_nodes(recording, inverter.model_, inverter.node_names_)
     summaries = inverter.observation_.summarize(recording)

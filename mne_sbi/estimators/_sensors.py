@@ -160,17 +160,17 @@ def warn_if_not_projected(recording):
         )
 
 
-def match_channels(recording, ch_names, projector):
+def match_channels(recording, lead_field, projector):
     """Bring the channels of a recording into the order of the fit.
 
     Parameters
     ----------
     recording : Recording
         New observations; arrays are taken as they are.
-    ch_names : tuple of str
-        The channels of the fit.
+    lead_field : LeadField
+        That of the fit.
     projector : ndarray, shape (n_channels, n_channels) | None
-        What :func:`get_projector` returned in the fit.
+        What :func:`get_projector` returned in the fit; ``None`` after a fit to arrays.
 
     Returns
     -------
@@ -184,16 +184,14 @@ def match_channels(recording, ch_names, projector):
     """
     if not recording.from_mne:
         return recording
+    ch_names = lead_field.ch_names
     names = list(recording.names)
     missing = [name for name in ch_names if name not in names]
-    if missing:
-        raise ValueError(
-            f"The recording lacks {len(missing)} of the {len(ch_names)} channels of "
-            f"the fit, or they are bad: {listing(missing)}. Interpolate them "
-            "(.interpolate_bads()), or fit an inverter without them."
-        )
+    refuse_missing(missing, ch_names)
     found = get_projector(recording, ch_names)
-    if projector is not None and not np.allclose(found, projector, atol=1e-6):
+    if projector is None:
+        _check_unprojected(found, lead_field)
+    elif not np.allclose(found, projector, atol=1e-6):
         active = [p["desc"] for p in recording.info["projs"] if p["active"]]
         raise ValueError(
             "The recording went through other projectors than the one of the fit, "
@@ -208,6 +206,41 @@ def match_channels(recording, ch_names, projector):
     else:
         data = [series[order] for series in data]
     return dataclasses.replace(recording, data=data, names=tuple(ch_names))
+
+
+def refuse_missing(missing, ch_names):
+    """Raise an error if channels of the fit are missing.
+
+    Parameters
+    ----------
+    missing : list of str
+        The channels that a recording lacks.
+    ch_names : sequence of str
+        Those of the fit.
+
+    Raises
+    ------
+    ValueError
+        If any is missing.
+    """
+    if missing:
+        raise ValueError(
+            f"The recording lacks {len(missing)} of the {len(ch_names)} channels of "
+            f"the fit, or they are bad: {listing(missing)}. Fit an inverter without "
+            "them, or interpolate them (.interpolate_bads()) if they are few."
+        )
+
+
+def _check_unprojected(projector, lead_field):
+    """Check a lead field that was fitted to arrays, and knows no reference."""
+    gain = lead_field.gain
+    if not np.allclose(projector @ gain, gain, atol=1e-6 * np.abs(gain).max()):
+        raise ValueError(
+            "The inverter was fitted without a recording, through a lead field that "
+            "has not the reference and projectors that recordings get. Fit it to a "
+            "recording, fit(raw), or prepare the lead field: "
+            "lead_field=lead_field.prepare(raw.info)."
+        )
 
 
 def describe_coverage(model, observation):

@@ -286,13 +286,15 @@ def _check_bank_summaries(bank, inverter):
 def _check_bank_parameters(bank, inverter):
     """Check that a bank varies what is to be inferred, over the same ranges."""
     prior = inverter.prior_
+    if inverter.prior is None:
+        # Without a wish of the user's, what the simulations vary is inferred.
+        return
     if bank.prior.names != prior.names:
         raise ValueError(
             f"The simulations vary {list(bank.prior.names)}, but {list(prior.names)} "
-            "are to be inferred. Make others, or give the same prior."
+            "are to be inferred. Make others, give the same prior, or leave prior=None "
+            "to infer what they vary."
         )
-    if inverter.prior is None:
-        return
     other = [
         mine.name
         for mine, theirs in zip(prior.parameters, bank.prior.parameters, strict=True)

@@ -185,7 +185,7 @@ def test_models_of_time_series(invert, tmp_path, monkeypatch, capsys):
     assert "takes no --n-freqs" in capsys.readouterr().err
 
 
-EEG = ["--montage", "standard_1005", "--rename-standard", "--n-simulations", "1000"]
+EEG = ["--montage", "colin27_1005", "--rename-standard", "--n-simulations", "1000"]
 
 
 def test_sensors_through_the_template(invert, shared_data, tmp_path, capsys):

@@ -334,3 +334,14 @@ def test_epochs_are_observations(make_inverter, make_raw):
     assert inverter.predict(epochs).shape == (4, 5)
     scores = cross_val_score(inverter, epochs, cv=2)
     assert scores.shape == (2,)
+
+
+def test_without_a_prior_a_bank_says_what_is_inferred(make_inverter):
+    """What it varies, over its ranges, and what it fixes."""
+    asked = {"g_ei": (0.3, 0.5), "speed": 8.0}
+    made = make_inverter(prior=asked).fit()
+    fitted = make_inverter(simulations=made.bank_).fit()
+    assert fitted.prior_ == made.prior_
+    assert fitted.fixed_ == made.fixed_ and "g_ei" not in fitted.fixed_
+    X = made.inverse_transform(made.prior_.sample(3, 0))
+    np.testing.assert_array_equal(fitted.predict(X), made.predict(X))

@@ -91,9 +91,9 @@ def test_bad_and_missing_channels(make_inverter, fitted, raw):
     inverter.predict(bad)
     # Good in this one, and left out all the same: the reference must be the same.
     np.testing.assert_allclose(inverter.predict(raw), inverter.predict(bad))
-    with pytest.raises(ValueError, match="lacks 1 of the 8 .*bad: Cz. Interpolate"):
+    with pytest.raises(ValueError, match="lacks 1 of the 8 .*bad: Cz. Fit an"):
         fitted.predict(bad)
-    with pytest.raises(ValueError, match="lacks 1 of the 8 channels .*: Cz. Inter"):
+    with pytest.raises(ValueError, match="lacks 1 of the 8 channels .*: Cz. Fit an"):
         fitted.predict(raw.copy().drop_channels(["Cz"]))
 
 
@@ -146,6 +146,18 @@ def test_lead_field_object_and_arrays(make_inverter, connectome):
     direct = make_inverter(nodes=names, features=LogPSD()).fit()
     X = direct.inverse_transform(direct.prior_.sample(3, 0))
     np.testing.assert_allclose(through.predict(X), direct.predict(X), rtol=1e-4)
+
+
+def test_unprojected_lead_field_after_a_fit_to_arrays(make_inverter, raw, connectome):
+    """Recordings are referenced to the average: such a lead field has to be, too."""
+    as_made = LeadField.from_template(raw.info)
+    settings = {"features": LogPSD(), "verbose": "error"}
+    inverter = make_inverter(lead_field=as_made, **settings).fit()
+    with pytest.raises(ValueError, match=r"lead_field.prepare\(raw.info\)"):
+        inverter.predict(raw)
+    prepared = make_inverter(lead_field=as_made.prepare(raw.info), **settings).fit()
+    fitted = make_inverter(lead_field=as_made, **settings).fit(raw)
+    np.testing.assert_allclose(prepared.predict(raw), fitted.predict(raw))
 
 
 def test_refined_estimates_of_sensors(make_inverter, connectome):

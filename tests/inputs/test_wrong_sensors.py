@@ -161,16 +161,16 @@ CASES = [
         lambda w: w.fitted_to_sensors.predict(mark_bad(w.eeg(), ["O1"])),
         ValueError,
         "The recording lacks 1 of the 10 channels of the fit, or they are bad: "
-        "O1. Interpolate them (.interpolate_bads()), or fit an inverter without "
-        "them.",
+        "O1. Fit an inverter without them, or interpolate them "
+        "(.interpolate_bads()) if they are few.",
     ),
     (
         "regions after a fit to sensors",
         lambda w: w.fitted_to_sensors.predict(w.raw()),
         ValueError,
         "The recording lacks 10 of the 10 channels of the fit, or they are bad: "
-        "Fp1, Fp2, F3, F4, C3, C4, P3, P4, O1, O2. Interpolate them "
-        "(.interpolate_bads()), or fit an inverter without them.",
+        "Fp1, Fp2, F3, F4, C3, C4, P3, P4, O1, O2. Fit an inverter without them, "
+        "or interpolate them (.interpolate_bads()) if they are few.",
     ),
     (
         "spectra of regions after a fit to sensors",

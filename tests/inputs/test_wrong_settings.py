@@ -178,7 +178,7 @@ CASES = [
         ValueError,
         "The simulations vary ['tau_e', 'tau_i', 'alpha', 'speed', 'tau_g'], but "
         "['tau_e', 'tau_i', 'speed', 'tau_g'] are to be inferred. Make others, "
-        "or give the same prior.",
+        "give the same prior, or leave prior=None to infer what they vary.",
     ),
     (
         "a model's class",
