@@ -49,6 +49,7 @@ def plot_marginals(posterior, *, truth=None, show=True):
     for ax, column in zip(axes.flat, columns, strict=False):
         draw_marginal(ax, column)
     _add_legend(axes[0, 0], columns[0])
+    _add_name(fig, posterior)
     return finish(fig, show)
 
 
@@ -91,7 +92,14 @@ def plot_pairs(posterior, *, truth=None, show=True):
             elif i != j:
                 ax.tick_params(labelleft=False)
     fig.align_labels()
+    _add_name(fig, posterior)
     return finish(fig, show)
+
+
+def _add_name(fig, posterior):
+    """Write the name of the observation above, if it has one."""
+    if posterior.obs_names is not None:
+        fig.suptitle(posterior.obs_names[0])
 
 
 def marginal_columns(posterior, truth):

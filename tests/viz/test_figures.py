@@ -150,3 +150,10 @@ def test_recovery():
 
 def test_show_does_not_warn_without_windows(calibration):
     plot_coverage(calibration, show=True)
+
+
+@pytest.mark.parametrize("plot", [plot_marginals, plot_pairs])
+def test_the_observation_is_named(posterior, plot):
+    assert plot(posterior["s2"], show=False).get_suptitle() == "s2"
+    unnamed = Posterior(posterior.draws[:1], posterior.names, posterior.units)
+    assert plot(unnamed, show=False).get_suptitle() == ""
