@@ -116,6 +116,8 @@ def main():
     args = parser.parse_args()
     # Neither stage is to profit from a table in the memory of this process.
     os.environ.setdefault("KERAS_BACKEND", "jax")
+    if args.folder is not None:
+        Path(args.folder).mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="mne_sbi_million_", dir=args.folder))
     fname = folder / "bank.sims"
     rows = []
