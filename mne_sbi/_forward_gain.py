@@ -4,9 +4,6 @@ import numpy as np
 
 from ._checks import listing
 
-# Of a surface source space, as MNE-Python writes them.
-_SURFACES = {"lh": 101, "rh": 102}
-
 
 def average_over_labels(forward, labels):
     """Average the gains of the sources of each label along the surface normals.

@@ -3,13 +3,13 @@
 import io
 import json
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from .. import inference
 from .._checks import write_atomically
+from .._npz import UNREADABLE
 from ._codec import Encoder, decode
 from ._inverter import ModelInverter
 from ._named import SGMInverter
@@ -34,8 +34,6 @@ _OPTIONAL = (
     "projector_",
     "largest_distance_",
 )
-# What is raised for a file that is cut short, altered or of another kind.
-_UNREADABLE = (EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 def save_inverter(inverter, fname, overwrite=False):
@@ -186,7 +184,7 @@ def read_inverter(fname):
         with np.load(stored, allow_pickle=False) as stored_arrays:
             arrays = {name: stored_arrays[name] for name in stored_arrays.files}
         found = str(content["format"])
-    except (*_UNREADABLE, TypeError) as exc:
+    except UNREADABLE as exc:
         raise ValueError(damaged) from exc
     _check_version(fname, found)
     try:

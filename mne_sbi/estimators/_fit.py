@@ -54,7 +54,7 @@ def fit_to_simulations(inverter, X):
     rng = np.random.default_rng(inverter.seed_)
     some = np.sort(rng.permutation(np.arange(N_COMPARED) % len(rows)))
     inverter.largest_distance_ = measure_simulations(
-        inverter.method_, rows.resample(some, rng)
+        inverter.method_, lambda: rows.resample(some, rng)
     )
 
 

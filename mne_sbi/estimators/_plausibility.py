@@ -112,15 +112,15 @@ def _warn_if_coarse(inverter, recording):
         )
 
 
-def measure_simulations(method, x):
+def measure_simulations(method, draw):
     """Measure how far simulations are from what a network takes for usual.
 
     Parameters
     ----------
     method : InferenceMethod
         A fitted method.
-    x : ndarray, shape (n, n_features)
-        Features of simulations with noise.
+    draw : callable
+        Returns features of simulations with noise, ndarray of shape (n, n_features).
 
     Returns
     -------
@@ -128,14 +128,13 @@ def measure_simulations(method, x):
         The largest distance; ``None`` for methods without a network, which do not
         extrapolate.
     """
-    distance = _distances(method, x)
-    return None if distance is None else float(distance.max())
+    if not isinstance(method, (NPE, PointRegressor)):
+        return None
+    return float(_distances(method, draw()).max())
 
 
 def _distances(method, x):
-    """Mean square of what a network sees of features, shape (n,), or None."""
-    if not isinstance(method, (NPE, PointRegressor)):
-        return None
+    """Mean square of what a network sees of features, shape (n,)."""
     return (method.scaler_.transform(np.asarray(x)) ** 2).mean(axis=1)
 
 

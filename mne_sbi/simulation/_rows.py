@@ -215,25 +215,6 @@ class ChunkedRows(LazyRows):
         self._kept, self._lock = OrderedDict(), threading.Lock()
 
 
-class _ArrayRows(LazyRows):
-    """An array in memory, whose rows are mapped when they are asked for."""
-
-    def __init__(self, array):
-        self._array = array
-        self.shape, self.dtype = array.shape, array.dtype
-
-    @property
-    def chunks(self):
-        return np.zeros(len(self), dtype=int)
-
-    @property
-    def n_together(self):
-        return 1
-
-    def take(self, indices):
-        return self._array[indices]
-
-
 class _ChosenRows(LazyRows):
     """Some rows of others."""
 
@@ -271,26 +252,3 @@ class _MappedRows(LazyRows):
 
     def take(self, indices):
         return self._function(self._parent.take(indices))
-
-
-def map_rows(x, function, *, lazy=False):
-    """Apply a function to rows: at once in memory, when they are read otherwise.
-
-    Parameters
-    ----------
-    x : ndarray | LazyRows, shape (n, ...)
-        The rows.
-    function : callable
-        From rows to as many rows.
-    lazy : bool
-        Leave rows of an array in memory unmapped until they are asked for, too: where
-        the results are much larger than the array.
-
-    Returns
-    -------
-    rows : ndarray | LazyRows
-        The results.
-    """
-    if lazy and not isinstance(x, LazyRows):
-        x = _ArrayRows(x)
-    return x.map(function) if isinstance(x, LazyRows) else function(x)

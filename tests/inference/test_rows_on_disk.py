@@ -8,7 +8,7 @@ from mne_sbi import ModelInverter, read_simulation_bank
 from mne_sbi.inference import NPE, PointRegressor, RejectionABC
 from mne_sbi.inference._training import shuffle_locally
 from mne_sbi.simulation import _rows
-from mne_sbi.simulation._rows import ChunkedRows, map_rows
+from mne_sbi.simulation._rows import ChunkedRows
 
 CHUNK = 250
 MIXING = np.array([[1.0, 0.5, 0.0, -0.3], [0.0, 0.4, 1.0, 0.6]])
@@ -91,14 +91,6 @@ def test_few_chunks_are_kept_and_scattered_rows_are_not(four_chunks_fit):
     rows[np.arange(0, 5000, 50)]
     assert set(reads.whole[5:]) == {None} and sum(reads.n_rows[5:]) == 80
     assert len(rows._kept) == 4
-
-
-def test_the_results_of_few_rows_can_wait():
-    _, x = simulate(100, 0)
-    rows = map_rows(x, lambda part: np.repeat(part, 10, axis=2), lazy=True)
-    assert rows.shape == (100, 2, 20) and rows.fits
-    np.testing.assert_array_equal(rows[[3, 1]], np.repeat(x[[3, 1]], 10, axis=2))
-    np.testing.assert_array_equal(map_rows(x, np.negative), -x)
 
 
 def test_order_of_chunks():
