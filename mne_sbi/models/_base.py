@@ -211,6 +211,26 @@ class ForwardModel(BaseEstimator, ABC):
             )
         return {name: np.broadcast_to(v, shape) for name, v in values.items()}
 
+    def get_symmetries(self):
+        """Return the rescalings of parameters that leave the data exactly as they are.
+
+        Returns
+        -------
+        symmetries : tuple of dict of float
+            For each, the exponent ``e`` of every parameter that it changes, from ``p``
+            to ``p * k**e`` for any factor ``k > 0``. Parameters that are not named stay
+            as they are. By default none is known.
+        """
+        return ()
+
+    @property
+    def single_node(self):
+        """Whether the model is of one node, without a name.
+
+        Then each row of a recording, a channel or a region, is inverted by itself.
+        """
+        return False
+
     @property
     def node_names(self):
         """Names of the nodes: those of the connectome, where the model has one."""
