@@ -30,7 +30,7 @@ class TrainingRows(LazyRows):
         self.dtype = np.dtype(np.float32)
         # One row tells how many features there are.
         one = self.take(np.arange(min(1, len(self.valid))))
-        self.shape = (len(self.valid), one.shape[1])
+        self.shape = (len(self.valid), *one.shape[1:])
 
     @property
     def is_lazy(self):
@@ -48,7 +48,7 @@ class TrainingRows(LazyRows):
         return self._x.n_together if self.is_lazy else 1
 
     def take(self, index):
-        """Return features without noise, ndarray of shape (n_rows, n_features)."""
+        """Return features without noise, ndarray of shape (n_rows, ...)."""
         parts = [
             self._observation.normalize_simulated(
                 self._summaries(index[start : start + _CHUNK])
@@ -58,7 +58,7 @@ class TrainingRows(LazyRows):
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def resample(self, index, rng):
-        """Return features with fresh noise, ndarray of shape (n_rows, n_features)."""
+        """Return features with fresh noise, ndarray of shape (n_rows, ...)."""
         return self._observation.observe(self._summaries(index), rng)
 
     def _summaries(self, index):

@@ -34,6 +34,9 @@ class ObservationModel:
         Unit of spectra that are given as arrays.
     mixing : SensorMixing | None
         From these nodes to sensors; ``None`` where the nodes themselves are observed.
+    flat : bool
+        Whether the features of an observation are one row of numbers, and not a
+        sequence for each row of the recording.
     """
 
     model: ForwardModel
@@ -43,6 +46,12 @@ class ObservationModel:
     nodes: np.ndarray | None = None
     unit: str = "dB"
     mixing: SensorMixing | None = None
+    flat: bool = True
+
+    @property
+    def by_row(self):
+        """Whether each row of a recording is an observation of its own."""
+        return self.model.single_node and self.mixing is None
 
     @property
     def node_names(self):
@@ -63,16 +72,27 @@ class ObservationModel:
         return make_simulated_features(self.features, self.mixing, self.model.output)
 
     def summarize(self, recording):
-        """Return the summaries of a :class:`Recording`, (n_obs, n_rows, n_points)."""
+        """Return the summaries of a :class:`Recording`, (n_obs, n_rows, n_points).
+
+        With :attr:`by_row`, their shape is (n_obs * n_rows, 1, n_points).
+        """
         names = self.row_names
         n_rows = None if names is None else len(names)
-        return summarize_recording(
+        summaries = summarize_recording(
             recording, self.model, self.features, n_rows, self.unit
         )
+        if self.by_row:
+            return summaries.reshape(-1, 1, summaries.shape[-1])
+        return summaries
 
     def normalize(self, summaries):
-        """Return the features of summaries, shape (n_obs, n_features)."""
-        return self.features.normalize(summaries).reshape(len(summaries), -1)
+        """Return the features of summaries.
+
+        Their shape is (n_obs, n_features), or (n_obs, n_rows, n_points) unless
+        :attr:`flat`.
+        """
+        features = self.features.normalize(summaries)
+        return features.reshape(len(summaries), -1) if self.flat else features
 
     def observe(self, summaries, rng):
         """Return features of simulated summaries with fresh observation noise."""

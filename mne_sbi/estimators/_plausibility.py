@@ -135,7 +135,8 @@ def measure_simulations(method, draw):
 
 def _distances(method, x):
     """Mean square of what a network sees of features, shape (n,)."""
-    return (method.scaler_.transform(np.asarray(x)) ** 2).mean(axis=1)
+    x = np.asarray(x)
+    return (method.scaler_.transform(x.reshape(len(x), -1)) ** 2).mean(axis=1)
 
 
 def warn_if_unlike(inverter, x):

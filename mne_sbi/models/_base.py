@@ -34,6 +34,9 @@ class ForwardModel(BaseEstimator, ABC):
         made in groups that share a value of it.
     differentiable : bool
         Whether JAX can differentiate :meth:`simulate`.
+    block_size : int
+        How many simulations of time series are asked for at once when many are needed:
+        more are faster for some models, and take more memory.
 
     Notes
     -----
@@ -46,6 +49,7 @@ class ForwardModel(BaseEstimator, ABC):
     output = "timeseries"
     shared_parameter = None
     differentiable = True
+    block_size = 256
 
     @abstractmethod
     def simulate(self, params, key):

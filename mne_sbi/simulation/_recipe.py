@@ -202,7 +202,7 @@ def describe_settings(model):
 
     Returns
     -------
-    settings : dict of (str | float | list | None)
+    settings : dict of (str | float | list | dict | None)
         By name; the connectome by its fingerprint.
     """
     settings = model.get_params(deep=False)
@@ -219,6 +219,9 @@ def describe_settings(model):
 
 
 def _plain(value):
+    if isinstance(value, ForwardModel):
+        # A model round another one: its settings, whose connectome has a fingerprint.
+        return {"class": type(value).__name__} | describe_settings(value)
     value = getattr(value, "fingerprint", value)
     if isinstance(value, np.ndarray):
         return value.tolist()

@@ -26,8 +26,6 @@ __all__ = ["describe_settings", "simulate", "summarize"]
 
 # Draws in one chunk. Part of what makes results reproducible: changing it changes them.
 _CHUNK = 2048
-# Time series are simulated and summarised in blocks, because a chunk of them is large.
-_BLOCK = 256
 # Least number of draws whose stability is checked at once.
 _LEAST_DRAWN = 256
 # Draws that share a value of a costly parameter; fewer cost more, more cover it worse.
@@ -302,7 +300,8 @@ def _simulate_draws(recipe, theta, seed, chunk):
 
     model, params = recipe.model, recipe.complete(theta)
     key = jax.random.fold_in(jax.random.key(seed), chunk)
-    block = len(theta) if model.output == "spectrum" else _BLOCK
+    # Time series are summarised in blocks, because a chunk of them is large.
+    block = len(theta) if model.output == "spectrum" else model.block_size
     parts, sizes = [], []
     for number, start in enumerate(range(0, len(theta), block)):
         rows = {name: value[start : start + block] for name, value in params.items()}
