@@ -20,6 +20,7 @@ FLOORS = {
     "_npz": 0,
     "_sensors": 0,
     "_parameters": 1,
+    "_symmetries": 1,
     "_priors": 1,
     "_connectome": 1,
     "_lead_field": 1,
