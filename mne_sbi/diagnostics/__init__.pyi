@@ -2,7 +2,13 @@ from ._calibration import Calibration as Calibration
 from ._calibration import calibration_error as calibration_error
 from ._calibration import coverage as coverage
 from ._calibration import sbc_ranks as sbc_ranks
+from ._identifiability import Identifiability as Identifiability
+from ._identifiability import identifiability as identifiability
 from ._predictive import calibrated_rms as calibrated_rms
 from ._predictive import regional_correlation as regional_correlation
 from ._predictive import spectral_baselines as spectral_baselines
 from ._predictive import spectral_correlation as spectral_correlation
+from ._sensitivity import morris_sensitivity as morris_sensitivity
+from ._sensitivity import sobol_sensitivity as sobol_sensitivity
+from ._sensitivity_results import MorrisSensitivity as MorrisSensitivity
+from ._sensitivity_results import SobolSensitivity as SobolSensitivity

@@ -2,8 +2,10 @@ from ._brain import plot_brain as plot_brain
 from ._calibration import plot_calibration as plot_calibration
 from ._calibration import plot_coverage as plot_coverage
 from ._calibration import plot_sbc as plot_sbc
+from ._identifiability import plot_identifiability as plot_identifiability
 from ._posterior import plot_marginals as plot_marginals
 from ._posterior import plot_pairs as plot_pairs
 from ._recovery import plot_recovery as plot_recovery
+from ._sensitivity import plot_sensitivity as plot_sensitivity
 from ._spectra import plot_inversion as plot_inversion
 from ._spectra import plot_predictive as plot_predictive

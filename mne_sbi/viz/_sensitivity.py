@@ -1,0 +1,182 @@
+"""Figures of global sensitivity: bars, maps over frequency or time, and screening."""
+
+import numpy as np
+
+from .._checks import check_option
+from ._style import (
+    POSTERIOR,
+    PRIOR,
+    TRUTH,
+    finish,
+    grid_shape,
+    hide_spines,
+    make_panels,
+)
+
+_BAR = "#9fc3d9"
+_ERROR = {"fmt": "none", "ecolor": "0.25", "elinewidth": 1, "capsize": 0}
+# Titles of the indices' panels.
+_TITLES = {
+    "first_order": "first-order index",
+    "total_order": "total index",
+    "mu": "mean effect",
+    "mu_star": "mean absolute effect",
+    "sigma": "standard deviation of effects",
+}
+
+
+def plot_sensitivity(sensitivity, feature=None, *, show=True):
+    """Plot which parameters move the features of a model.
+
+    Parameters
+    ----------
+    sensitivity : SobolSensitivity | MorrisSensitivity
+        The indices.
+    feature : str | None
+        A feature whose outputs are told apart: a map of parameters over frequency,
+        time or number; of several rows, such as nodes, their mean. ``None`` stands for
+        all features, each as a whole. Of Sobol indices: two bars per parameter, the
+        first-order index in front of the total one, whose difference is interaction. Of
+        elementary effects: their standard deviation over their mean absolute value;
+        above the line, the effect of a parameter differs more between places than it is
+        large.
+    show : bool
+        Show the figure.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    ValueError
+        If there is no such feature, or it has one output only.
+    """
+    is_sobol = hasattr(sensitivity, "first_order")
+    if feature is not None:
+        check_option("feature", feature, sensitivity.features)
+        return finish(_draw_maps(sensitivity, feature, is_sobol), show)
+    n = len(sensitivity.features)
+    n_rows, n_columns = grid_shape(n, 3)
+    height = 0.8 + 0.27 * len(sensitivity.names) if is_sobol else 2.6
+    fig, axes = make_panels(n_rows, n_columns, panel=(2.9, height))
+    for ax in axes.flat[n:]:
+        ax.set_visible(False)
+    draw = _draw_bars if is_sobol else _draw_scatter
+    for i, ax in zip(range(n), axes.flat, strict=False):
+        draw(ax, sensitivity, i)
+        ax.set_title(sensitivity.features[i], fontsize="medium")
+    if is_sobol:
+        # Below the panels, where it hides no bar.
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    return finish(fig, show)
+
+
+def _draw_bars(ax, sensitivity, i):
+    """Draw the indices of one feature as a whole."""
+    y = np.arange(len(sensitivity.names))
+    total, first = sensitivity.total_order[i], sensitivity.first_order[i]
+    ax.barh(y, total, height=0.8, color=_BAR, label="total")
+    ax.barh(y, first, height=0.4, color=POSTERIOR, label="first order")
+    _draw_intervals(ax, y - 0.06, total, sensitivity.total_order_interval[i])
+    _draw_intervals(ax, y + 0.06, first, sensitivity.first_order_interval[i])
+    ax.axvline(0, color=PRIOR, lw=1)
+    if np.isfinite(sensitivity.noise[i]) and sensitivity.noise[i] > 0:
+        ax.axvline(sensitivity.noise[i], color=TRUTH, lw=1, ls=":", label="random")
+    ends = sensitivity.total_order_interval[i]
+    right = np.nanmax(ends) if np.isfinite(ends).any() else 1.0
+    lowest = np.nan_to_num(sensitivity.first_order_interval[i]).min()
+    ax.set_xlim(min(-0.02, lowest * 1.05), max(1.0, 1.02 * right))
+    ax.set_yticks(y, sensitivity.names)
+    ax.invert_yaxis()
+    ax.set_xlabel("share of variance")
+    hide_spines(ax)
+
+
+def _draw_intervals(ax, y, value, interval):
+    # Intervals of a bootstrap need not hold the estimate.
+    arms = np.abs(np.stack([value - interval[:, 0], interval[:, 1] - value]))
+    ax.errorbar(value, y, xerr=arms, **_ERROR)
+
+
+def _draw_scatter(ax, sensitivity, i):
+    """Draw standard deviation over mean absolute effect."""
+    x, y = sensitivity.mu_star[i], sensitivity.sigma[i]
+    x_ends, y_ends = sensitivity.mu_star_interval[i], sensitivity.sigma_interval[i]
+    arms = [
+        np.abs(np.stack([value - ends[:, 0], ends[:, 1] - value]))
+        for value, ends in ((x, x_ends), (y, y_ends))
+    ]
+    ax.errorbar(x, y, xerr=arms[0], yerr=arms[1], **{**_ERROR, "ecolor": _BAR})
+    ax.plot(x, y, "o", color=POSTERIOR, ms=4)
+    top = 1.1 * max(x_ends.max(), y_ends.max())
+    top = top if top > 0 else 1.0
+    ax.plot([0, top], [0, top], color=PRIOR, lw=1, ls="--")
+    for name, x_text, y_text in _place_labels(sensitivity.names, x, y, top):
+        ax.text(x_text, y_text, name, fontsize="small", va="center")
+    ax.set(xlim=(0, 1.12 * top), ylim=(0, 1.05 * top))
+    ax.set_xlabel("mean absolute effect")
+    ax.set_ylabel("standard deviation")
+    hide_spines(ax)
+
+
+def _place_labels(names, x, y, top):
+    """Put names right of their points, one above the other where points are close."""
+    order, placed = np.argsort(y), []
+    for i in order:
+        x_text, y_text = x[i] + 0.03 * top, y[i]
+        for _, x_other, y_other in placed:
+            if abs(x_other - x_text) < 0.25 * top and y_text - y_other < 0.075 * top:
+                y_text = y_other + 0.075 * top
+        placed.append((names[i], x_text, y_text))
+    return placed
+
+
+def _draw_maps(sensitivity, feature, is_sobol):
+    """Draw the indices of every output of a feature."""
+    found = sensitivity.outputs[feature]
+    if len(found["axis"]) < 2:
+        raise ValueError(
+            f"{feature!r} has one output only: there is nothing to tell apart. Leave "
+            "feature out."
+        )
+    names = ("first_order", "total_order") if is_sobol else ("mu_star", "sigma")
+    fig, axes = make_panels(
+        3, 1, panel=(6.0, 1.9), sharex=True, height_ratios=(1, 1, 0.55)
+    )
+    maps = [_average_rows(found[name], found["variance"], is_sobol) for name in names]
+    top = 1.0 if is_sobol else np.nanmax(maps)
+    for ax, name, values in zip(axes[:2, 0], names, maps, strict=True):
+        image = ax.pcolormesh(
+            found["axis"],
+            np.arange(len(sensitivity.names)),
+            values.T,
+            vmin=0,
+            vmax=top,
+            cmap="viridis",
+            shading="nearest",
+            rasterized=True,
+        )
+        ax.set_yticks(np.arange(len(sensitivity.names)), sensitivity.names)
+        ax.invert_yaxis()
+        ax.set_title(_TITLES[name], fontsize="medium", loc="left")
+    label = "share of variance" if is_sobol else "effect"
+    fig.colorbar(image, ax=axes[:2, 0], label=label)
+    ax = axes[2, 0]
+    ax.plot(found["axis"], np.sqrt(found["variance"].mean(axis=0)), color=POSTERIOR)
+    ax.set_ylim(bottom=0)
+    ax.set_title(f"standard deviation of {feature}", fontsize="medium", loc="left")
+    ax.set_xlabel(found["axis_label"])
+    hide_spines(ax)
+    return fig
+
+
+def _average_rows(values, variance, weighted):
+    """Average over rows, with the weights that the index as a whole has."""
+    if not weighted:
+        return np.sqrt((values**2).mean(axis=0))
+    weights = variance / np.maximum(variance.sum(axis=0), np.finfo(float).tiny)
+    shares = np.nansum(values * weights[..., np.newaxis], axis=0)
+    return np.where((variance.sum(axis=0) > 0)[:, np.newaxis], shares, np.nan)
