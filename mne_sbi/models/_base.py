@@ -262,6 +262,9 @@ def freeze(value):
         return tuple(freeze(v) for v in value)
     if isinstance(value, dict):
         return tuple(sorted((k, freeze(v)) for k, v in value.items()))
+    if isinstance(value, ForwardModel):
+        # A model round another one, whose clone is another object.
+        return (type(value), freeze(value.get_params(deep=False)))
     return value
 
 
