@@ -23,6 +23,8 @@ _NOISE = (
 _NOISE_KEY = 0x6E6F6973
 # Numbers in one call of the compiled function: 16 MB, which caches and memory can hold.
 _CHUNK = 1 << 22
+# Fewer draws are filled up: compiling for them takes longer.
+_LEAST = 16
 
 
 class Recorded(ForwardModel):
@@ -217,8 +219,9 @@ class Recorded(ForwardModel):
         )
         data = np.empty((n, *like.shape[1:]), like.dtype)
         # A power of two, or nearly every number of draws would be compiled anew.
-        size = max(1, _CHUNK // max(int(np.prod(like.shape[1:])), 1))
-        size = min(1 << size.bit_length() - 1, 1 << max(n - 1, 0).bit_length())
+        most = max(1, _CHUNK // max(int(np.prod(like.shape[1:])), 1))
+        size = 1 << max(n - 1, _LEAST - 1).bit_length()
+        size = min(size, 1 << most.bit_length() - 1)
         fold = jax.vmap(
             lambda i: jax.random.fold_in(jax.random.fold_in(key, i), _NOISE_KEY)
         )
