@@ -193,6 +193,59 @@ def test_exact_symmetries_of_the_spectrum():
     np.testing.assert_array_equal(power, again)
 
 
+def simulated_error(params, *, duration, n_repeats=1):
+    """Rms difference in dB of simulated and linear spectra from 1 to 40 Hz, (n,)."""
+    import jax
+    from scipy.signal import welch
+
+    from mne_sbi.models import JansenRit
+
+    model = JansenRit(sfreq=256.0, duration=duration, burn_in=4.0)
+    power = 0
+    for repeat in range(n_repeats):
+        data = model.simulate_batch(params, jax.random.key(repeat))[:, 0]
+        freqs, one = welch(data, 256.0, nperseg=512)
+        power = power + one / n_repeats
+    inside = (freqs >= 1) & (freqs <= 40)
+    expected, _ = dynamics.analytic_spectrum(params, freqs[inside])
+    return np.sqrt(np.square(10 * np.log10(power[:, inside] / expected)).mean(axis=1))
+
+
+def stable_draws(n, sigma, seed):
+    params = draws(n, seed) | {"sigma": np.full(n, sigma)}
+    return take(params, dynamics.analytic_spectrum(params, [1.0])[1])
+
+
+def test_spectrum_against_simulations_of_little_noise():
+    """The smaller the noise, the better: the least of the model's range."""
+    params = stable_draws(150, sigma=1.0, seed=0)
+    small = dynamics.fluctuation_gain(params) < 0.2
+    assert small.mean() > 0.8
+    error = simulated_error(take(params, small), duration=120.0)
+    # 119 windows that overlap by half: 0.42 dB of Monte Carlo error.
+    assert error.max() < 0.8 and np.median(error) < 0.5
+
+
+@pytest.mark.slow
+def test_spectrum_against_simulations_of_the_standard_noise():
+    params = stable_draws(1000, sigma=6.15, seed=3)
+    error = simulated_error(params, duration=64.0, n_repeats=8)
+    ratio = dynamics.fluctuation_gain(params)
+    within = error < 1.0
+    print(
+        f"{len(error)} draws with one fixed point, stable: {within.mean():.0%} within "
+        f"1 dB rms of the simulation, median {np.median(error):.2f} dB"
+    )
+    for low, high in ((0.0, 0.4), (0.4, 0.6), (0.6, 1.0), (1.0, np.inf)):
+        some = (ratio >= low) & (ratio < high)
+        print(f"  ratio {low:g} to {high:g}: {within[some].mean():.0%} of {some.sum()}")
+    # Elsewhere 78 % of about 140 draws were.
+    assert 0.7 < within.mean() < 0.9
+    assert within[ratio < 0.4].all()
+    # Noise that is large against the sigmoid meets another slope than the linear one.
+    assert not within[ratio > 1.5].any()
+
+
 def test_no_draws():
     empty = {name: np.zeros(0) for name in DEFAULT | FIXED}
     potential, n_points = dynamics.fixed_points(empty)
