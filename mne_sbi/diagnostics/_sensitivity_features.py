@@ -117,7 +117,9 @@ class FeatureSet:
             summaries = feature.extract_spectrum(data, sampled)
         else:
             summaries = feature.extract(data, sampled)
-        if name not in self.axes and hasattr(feature, "freqs_of"):
+        # Without frequencies of its own, it has those of a spectral model.
+        own = not self.is_spectrum or getattr(feature, "freqs", None) is not None
+        if name not in self.axes and own and hasattr(feature, "freqs_of"):
             self.axes[name] = Axis(feature.freqs_of(summaries), "frequency (Hz)")
         return feature.normalize(summaries)
 

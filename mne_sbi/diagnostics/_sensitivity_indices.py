@@ -213,9 +213,11 @@ def morris_indices(effects, weights, confidence):
     parts, squares = [], 0.0
     for start in range(0, n_outputs, _OUTPUTS_AT_ONCE):
         part = effects[..., start : start + _OUTPUTS_AT_ONCE]
-        mu = _average(weights, part)
-        # Rounding can make the variance of equal effects negative.
-        variance = np.maximum(_average(weights, part**2) - mu**2, 0) * n / (n - 1)
+        # Without the mean, whose square would leave rounding errors.
+        centre = part.mean(axis=0)
+        mean = _average(weights, part - centre)
+        square = _average(weights, (part - centre) ** 2)
+        mu, variance = mean + centre, np.maximum(square - mean**2, 0) * n / (n - 1)
         squares = squares + variance.sum(axis=2)
         parts.append([mu, _average(weights, np.abs(part)), np.sqrt(variance)])
     outputs, whole = {}, {}

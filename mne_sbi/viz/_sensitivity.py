@@ -68,9 +68,18 @@ def plot_sensitivity(sensitivity, feature=None, *, show=True):
         draw(ax, sensitivity, i)
         ax.set_title(sensitivity.features[i], fontsize="medium")
     if is_sobol:
+        pairs = [ax.get_legend_handles_labels() for ax in axes.flat[:n]]
+        entries = {
+            k: v for values, keys in pairs for k, v in zip(keys, values, strict=True)
+        }
         # Below the panels, where it hides no bar.
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+        fig.legend(
+            entries.values(),
+            entries.keys(),
+            loc="outside lower center",
+            ncols=3,
+            frameon=False,
+        )
     return finish(fig, show)
 
 
@@ -84,7 +93,13 @@ def _draw_bars(ax, sensitivity, i):
     _draw_intervals(ax, y + 0.06, first, sensitivity.first_order_interval[i])
     ax.axvline(0, color=PRIOR, lw=1)
     if np.isfinite(sensitivity.noise[i]) and sensitivity.noise[i] > 0:
-        ax.axvline(sensitivity.noise[i], color=TRUTH, lw=1, ls=":", label="random")
+        ax.axvline(
+            sensitivity.noise[i],
+            color=TRUTH,
+            lw=1,
+            ls=":",
+            label="randomness of the model",
+        )
     ends = sensitivity.total_order_interval[i]
     right = np.nanmax(ends) if np.isfinite(ends).any() else 1.0
     lowest = np.nan_to_num(sensitivity.first_order_interval[i]).min()
