@@ -50,7 +50,16 @@ class RejectionABC(InferenceMethod):
     def __init__(self, quantile=0.01):
         self.quantile = quantile
 
-    def fit(self, theta, x, *, resample=None, random_state=None, verbose=None):
+    def fit(
+        self,
+        theta,
+        x,
+        *,
+        resample=None,
+        refresh=None,
+        random_state=None,
+        verbose=None,
+    ):
         """Keep the simulations; see :meth:`InferenceMethod.fit`.
 
         Parameters
@@ -62,6 +71,8 @@ class RejectionABC(InferenceMethod):
         resample : callable | None
             Called once for all rows; for rows on disk, block by block whenever they
             are read, with the same noise for a row every time.
+        refresh : None
+            Nothing else: there are no passes over the simulations.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness for ``resample``.
         verbose : bool | str | None
@@ -73,6 +84,12 @@ class RejectionABC(InferenceMethod):
             The fitted method.
         """
         check_between("quantile", self.quantile, 1e-12, 1.0)
+        if refresh is not None:
+            raise ValueError(
+                "RejectionABC compares the simulations that it is given and makes no "
+                "passes over them, so there is nothing to refresh. Give more "
+                "simulations, or train NPE or PointRegressor."
+            )
         theta, x, shape = check_training(theta, x, resampled=resample is not None)
         on_disk = isinstance(x, LazyRows) and not x.fits
         if resample is not None and on_disk:

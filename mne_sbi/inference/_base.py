@@ -35,7 +35,16 @@ class InferenceMethod(BaseEstimator, ABC):
     gives_posterior = True
 
     @abstractmethod
-    def fit(self, theta, x, *, resample=None, random_state=None, verbose=None):
+    def fit(
+        self,
+        theta,
+        x,
+        *,
+        resample=None,
+        refresh=None,
+        random_state=None,
+        verbose=None,
+    ):
         """Learn from simulations.
 
         Parameters
@@ -50,6 +59,11 @@ class InferenceMethod(BaseEstimator, ABC):
             with fresh observation noise from the :class:`numpy.random.Generator`
             ``rng``. If given, ``x`` are the features without noise; most methods use
             no more than their shape.
+        refresh : callable | None
+            ``refresh(pass_number)`` returns new ``(theta, x)`` that replace the
+            training rows before each pass but the first, with ``pass_number`` 1, 2, ...
+            So a network never sees a simulation twice, and cannot learn it by heart.
+            Methods that make no passes refuse it.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness; an integer gives the same result every time.
         verbose : bool | str | None

@@ -5,30 +5,16 @@ from abc import abstractmethod
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import draw_seed
+from .._checks import check_option, draw_seed
 from .._keras import isolated_seed
-from ..simulation._rows import LazyRows
-from ._base import (
-    InferenceMethod,
-    check_between,
-    check_count,
-    check_finite_rows,
-    check_training,
-)
-from ._scaling import MAX_SOLVED, FeatureScaler
+from ._base import InferenceMethod, check_between, check_count, check_training
+from ._scaling import FeatureScaler
+from ._training_features import TrainingFeatures
 
-# Rows of fresh noise from which the scale of the features is estimated, and most values
-# of them: beyond 6,710 features there are fewer rows.
-_N_SCALING_ROWS = 20_000
-_N_SCALING_VALUES = 2**27
-# Rows of as many features as have their components from the span of some directions.
-_N_SPAN_ROWS = 6144
 # Most validation rows that are drawn from simulations on disk.
 _MAX_VALIDATION = 20_000
 # Bytes of components of simulations on disk that are kept in memory.
 _KEPT = 2**30
-# Rows that are read at once where many are needed.
-_PIECE = 2048
 
 
 class NetworkMethod(InferenceMethod):
@@ -72,7 +58,16 @@ class NetworkMethod(InferenceMethod):
     def _loss(self):
         """Return the loss, as :meth:`keras.Model.compile` takes it."""
 
-    def fit(self, theta, x, *, resample=None, random_state=None, verbose=None):
+    def fit(
+        self,
+        theta,
+        x,
+        *,
+        resample=None,
+        refresh=None,
+        random_state=None,
+        verbose=None,
+    ):
         """Train the network; see :meth:`InferenceMethod.fit`.
 
         Parameters
@@ -85,6 +80,13 @@ class NetworkMethod(InferenceMethod):
             ``resample(indices, rng)`` returns features of these rows with fresh noise,
             float32; ``x`` are the rows without noise then. Called for every batch;
             the validation rows are drawn once.
+        refresh : callable | None
+            ``refresh(pass_number)`` returns new ``(theta, x)``, noise included, to
+            train on in pass 1, 2, ..., after the one with number 0 over the pairs
+            given here, which keep what scaling and validation rows are. A pass has
+            the same number of steps whatever their number: a share of
+            ``1 - validation_fraction`` of the number given here is one pass. Not
+            together with ``resample``.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness.
         verbose : bool | str | None
@@ -96,23 +98,42 @@ class NetworkMethod(InferenceMethod):
             The fitted method.
         """
         self._check_settings()
+        if resample is not None and refresh is not None:
+            raise ValueError(
+                "resample= draws new noise for the given simulations, and refresh= "
+                "replaces them: give one of the two. What refresh returns brings its "
+                "own noise."
+            )
         theta, x, shape = check_training(theta, x, resampled=resample is not None)
         self.input_shape_, self.n_params_ = shape, theta.shape[1]
+        self._check_shape(shape)
         seed = draw_seed(random_state)
         with isolated_seed(seed):
-            self._train(_Rows(x, shape, resample), theta, seed, verbose)
+            self._train(
+                TrainingFeatures(x, shape, resample), theta, refresh, seed, verbose
+            )
         return self
+
+    def _check_shape(self, shape):
+        """Check the settings that depend on the shape of the features."""
+        if self.embedding != "mlp" and self.n_static >= shape[-1]:
+            raise ValueError(
+                f"n_static={self.n_static} of {shape[-1]} points leave no sequence for "
+                f"embedding='{self.embedding}'. Give a smaller n_static, or use "
+                "embedding='mlp'."
+            )
 
     def _check_settings(self):
         for name in ("max_iter", "batch_size"):
             check_count(name, getattr(self, name))
         if self.n_components not in (None, "auto"):
             check_count("n_components", self.n_components)
+        _check_embedding(self.embedding, self.n_components, self.n_static)
         check_between("whitening", self.whitening, 0.0, 1.0 + 1e-12)
         check_between("learning_rate", self.learning_rate, 1e-12, 1e3)
         check_between("validation_fraction", self.validation_fraction, 1e-6, 0.9)
 
-    def _train(self, rows, theta, seed, verbose):
+    def _train(self, rows, theta, refresh, seed, verbose):
         """Scale the features, build the network and train it."""
         from ._training import Batches, read_weights, split_rows, train
 
@@ -122,16 +143,7 @@ class NetworkMethod(InferenceMethod):
         most = _MAX_VALIDATION if rows.are_many else None
         training, validation = split_rows(n, self.validation_fraction, rng, most)
         targets = self._targets(theta)
-        # Components are few: project once. Otherwise each batch is scaled when it is
-        # used, which needs no second copy of the features.
-        once = rows.resample is None and self.scaler_.components is not None
-        once = once and (not rows.are_many or 4 * n * self._network_shape[0] <= _KEPT)
-        scaled = self.scaler_.transform(rows.x) if once else None
-
-        def features(indices, rng):
-            if once:
-                return scaled[indices]
-            return self._as_input(self.scaler_.transform(rows.take(indices, rng)))
+        features, local = self._prepare(rows, n)
 
         def make_batch(indices, rng):
             chosen = training[indices]
@@ -139,28 +151,89 @@ class NetworkMethod(InferenceMethod):
 
         z_validation = rows.in_pieces(features, validation, rng)
         self._cache = stages = self._build()
-        local = {} if once else rows.locate(training)
+        local = {k: v[training] if k == "chunks" else v for k, v in local.items()}
+        batches = Batches(make_batch, len(training), self.batch_size, seed, **local)
         self.history_ = train(
             stages["train"],
-            Batches(make_batch, len(training), self.batch_size, seed, **local),
+            batches,
             lambda: self._validation_loss(stages, z_validation, targets[validation]),
             loss=self._loss(),
             max_iter=self.max_iter,
             learning_rate=self.learning_rate,
+            refresh=refresh and (lambda k: batches.replace(*self._renew(refresh, k))),
             verbose=verbose,
         )
         self.weights_ = read_weights(stages["train"])
 
+    def _prepare(self, rows, n):
+        """Return what makes network inputs of rows, and where rows are on disk.
+
+        Parameters
+        ----------
+        rows : TrainingFeatures
+            The features.
+        n : int
+            Their number.
+
+        Returns
+        -------
+        features : callable
+            From row indices and a generator to inputs of the network.
+        local : dict
+            For :class:`Batches`; empty if the order does not matter.
+        """
+        # Components are few: project once. Otherwise each batch is scaled when it is
+        # used, which needs no second copy of the features.
+        once = rows.resample is None and self.scaler_.components is not None
+        once = once and (not rows.are_many or 4 * n * self._network_shape[0] <= _KEPT)
+        if once:
+            scaled = self.scaler_.transform(rows.x)
+            return (lambda indices, rng: scaled[indices]), {}
+
+        def features(indices, rng):
+            return self._as_input(self.scaler_.transform(rows.take(indices, rng)))
+
+        return features, rows.locate(np.arange(n))
+
+    def _renew(self, refresh, pass_number):
+        """Take new pairs, and return what makes batches of them and their number."""
+        theta, x = refresh(pass_number)
+        theta, x, shape = check_training(theta, np.asarray(x), resampled=False)
+        if shape != self.input_shape_ or theta.shape[1] != self.n_params_:
+            raise ValueError(
+                f"refresh({pass_number}) must return theta with {self.n_params_} "
+                f"columns and x with rows of shape {self.input_shape_}, as given to "
+                f"fit, got {theta.shape[1]} and {shape}."
+            )
+        features, _ = self._prepare(TrainingFeatures(x, shape, None), len(theta))
+        targets = self._targets(theta)
+
+        def make_batch(indices, rng):
+            return self._make_batch(features(indices, rng), targets[indices])
+
+        return make_batch, len(theta)
+
     def _fit_scaler(self, rows, n, rng):
         """Choose what the network sees of the features."""
-        if self.n_components == "auto" and rows.resample is not None:
+        if self.embedding != "mlp":
+            return FeatureScaler.from_rows(
+                rows.for_scaling(n, rng),
+                rng=rng,
+                pooled=(self.input_shape_, self.n_static),
+            )
+        n_components = self._n_dense_components(rows.resample is not None)
+        if n_components == "signal":
             return FeatureScaler.from_signal(*rows.signal_and_noisy(n, rng))
         return FeatureScaler.from_rows(
             rows.for_scaling(n, rng),
-            n_components=None if self.n_components == "auto" else self.n_components,
+            n_components=n_components,
             whitening=self.whitening,
             rng=rng,
         )
+
+    @abstractmethod
+    def _n_dense_components(self, resampled):
+        """Say how many components dense layers see: int, None or "signal"."""
 
     @property
     def _network_shape(self):
@@ -272,71 +345,19 @@ class NetworkMethod(InferenceMethod):
         return state
 
 
-class _Rows:
-    """Features of training rows, as given or with fresh noise."""
-
-    def __init__(self, x, shape, resample):
-        self.x, self.resample, self._shape = x, resample, shape
-
-    @property
-    def are_many(self):
-        """Whether the rows are on disk, and more than fit into memory."""
-        return isinstance(self.x, LazyRows) and not self.x.fits
-
-    def locate(self, indices):
-        """Say where rows are on disk, as :class:`Batches` takes it."""
-        if not self.are_many:
-            return {}
-        chunks = self.x.chunks[indices]
-        return {"chunks": chunks, "n_together": self.x.n_together}
-
-    def in_pieces(self, features, indices, rng):
-        """Compute features, piece by piece if the rows are on disk."""
-        if not self.are_many:
-            return features(indices, rng)
-        starts = range(0, len(indices), _PIECE)
-        return np.concatenate([features(indices[s : s + _PIECE], rng) for s in starts])
-
-    def take(self, indices, rng):
-        """Return rows, shape (len(indices), n_features)."""
-        if self.resample is None:
-            rows = self.x[indices]
-            if isinstance(self.x, LazyRows):
-                check_finite_rows("x", rows)
-            return rows
-        rows = np.asarray(self.resample(indices, rng))
-        if rows.shape != (len(indices), *self._shape):
-            raise ValueError(
-                f"resample must return an array of shape {(len(indices), *self._shape)}"
-                f" for {len(indices)} indices, got {rows.shape}."
-            )
-        rows = rows.reshape(len(rows), -1)
-        check_finite_rows("what resample returns", rows)
-        return rows
-
-    def signal_and_noisy(self, n, rng):
-        """Return rows without and with noise, more than features if possible."""
-        if len(self.x) != n:
-            raise ValueError(
-                f"n_components='auto' needs the {n} rows of x without noise beside "
-                f"resample, got {len(self.x)} rows. Give them, or n_components=None."
-            )
-        n_features = self.x.shape[1]
-        n_rows = max(min(n, _N_SCALING_ROWS), 4 * n_features)
-        if n_features > MAX_SOLVED:
-            n_rows = _N_SPAN_ROWS
-        # Few simulations are used several times: their noise is new each time.
-        indices = np.sort(rng.permutation(np.arange(n_rows) % n))
-        pieces = np.array_split(indices, max(1, n_rows // _PIECE))
-        noisy = np.concatenate([self.take(piece, rng) for piece in pieces])
-        return self.x[indices], noisy
-
-    def for_scaling(self, n, rng):
-        """Return rows to estimate scale and components from."""
-        if self.resample is None:
-            return self.x
-        indices = np.arange(n)
-        most = min(_N_SCALING_ROWS, _N_SCALING_VALUES // self.x.shape[1])
-        if n > most:
-            indices = np.sort(rng.choice(n, most, replace=False))
-        return self.take(indices, rng)
+def _check_embedding(embedding, n_components, n_static):
+    """Check the settings of the network that reads the features."""
+    names = ("mlp", "conv1d", "bilstm", "cnn_bilstm", "transformer")
+    check_option("embedding", embedding, names)
+    if embedding != "mlp" and n_components not in (None, "auto"):
+        raise ValueError(
+            f"embedding='{embedding}' runs along a sequence, and {n_components} "
+            "principal components are none. Leave n_components at its default, or use "
+            "embedding='mlp'."
+        )
+    is_integer = isinstance(n_static, (int, np.integer))
+    if not is_integer or isinstance(n_static, bool) or n_static < 0:
+        raise ValueError(
+            f"n_static must be the number of leading points of each row that are no "
+            f"sequence, 0 or more, got {n_static!r}."
+        )

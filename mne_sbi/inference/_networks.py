@@ -1,5 +1,7 @@
 """Embedding networks: from standardised features to a context vector."""
 
+import math
+
 from .._checks import check_option
 from .._keras import import_keras
 from ._initializers import RandomKernel
@@ -9,14 +11,15 @@ layers = keras.layers
 
 # Length of the context vector, and width of the dense layers before it.
 CONTEXT = 256
-# Attention costs the square of the number of tokens; on a CPU more than this is slow.
-_MAX_TOKENS = 64
+# Most steps of recurrent networks, which take them one after the other, and most tokens
+# of attention, which costs the square of their number.
+_MAX_STEPS, _MAX_TOKENS = 128, 64
 # Keras' 0.99 needs hundreds of steps to forget the initial statistics: a small training
 # set would be validated, and used, with wrong ones.
 _MOMENTUM = 0.9
 
 
-def make_embedding(name, input_shape, *, dropout=0.0):
+def make_embedding(name, input_shape, *, n_static=0, dropout=0.0):
     r"""Build an embedding network.
 
     Parameters
@@ -26,6 +29,9 @@ def make_embedding(name, input_shape, *, dropout=0.0):
     input_shape : tuple of int
         Shape of one observation: ``(n_features,)``, or ``(n_nodes, n_points)``, where
         the last axis is time or frequency, along which the sequence networks run.
+    n_static : int
+        The first points of each row that a sequence network does not run along: they
+        go through dense layers beside it. Ignored by ``"mlp"``.
     dropout : float
         Share of units left out in training, in [0, 1).
 
@@ -43,15 +49,21 @@ def make_embedding(name, input_shape, *, dropout=0.0):
     }
     maker = makers[check_option("embedding", name, makers)]
     inputs = keras.Input(input_shape)
-    context = maker(inputs if name == "mlp" else _as_sequence(inputs))
+    if name == "mlp":
+        context = _mlp(inputs)
+    else:
+        context = maker(_as_sequence(inputs[..., n_static:] if n_static else inputs))
+        if n_static:
+            static = _dense(CONTEXT, "relu")(_mlp(inputs[..., :n_static]))
+            context = layers.Concatenate()([context, static])
     if dropout:
         context = layers.Dropout(dropout)(context)
     context = _dense(CONTEXT, "relu")(context)
     return keras.Model(inputs, context)
 
 
-def make_regressor(input_shape, n_outputs, hidden):
-    r"""Build a network of dense layers, each with batch normalisation and ReLU.
+def make_regressor(input_shape, n_outputs, hidden, *, embedding="mlp", n_static=0):
+    r"""Build a network that returns numbers instead of a context.
 
     Parameters
     ----------
@@ -60,13 +72,22 @@ def make_regressor(input_shape, n_outputs, hidden):
     n_outputs : int
         Length of one output row.
     hidden : sequence of int
-        Widths of the hidden layers.
+        Widths of the hidden layers of ``"mlp"``, each with batch normalisation and
+        ReLU.
+    embedding : str
+        ``"mlp"`` for the hidden layers, or another name that :func:`make_embedding`
+        takes, for that network and one linear layer.
+    n_static : int
+        As in :func:`make_embedding`.
 
     Returns
     -------
     network : keras.Model
         From (n, \*input_shape) to (n, n_outputs).
     """
+    if embedding != "mlp":
+        network = make_embedding(embedding, input_shape, n_static=n_static)
+        return keras.Model(network.input, _dense(n_outputs)(network.output))
     inputs = value = keras.Input(input_shape)
     if len(input_shape) > 1:
         value = layers.Flatten()(value)
@@ -97,29 +118,67 @@ def _mlp(value):
     return _dense(CONTEXT, "relu")(value)
 
 
-def _convolve(value):
-    for n_filters in (32, 64, 64):
-        value = layers.Conv1D(n_filters, 5, 2, padding="same", activation="relu")(value)
+def _shorten(value, most, widths, *, least_stride=1):
+    """Convolve with strides, until a sequence has at most so many steps.
+
+    Parameters
+    ----------
+    value : KerasTensor, shape (n, n_points, n_channels)
+        The sequence.
+    most : int
+        Most steps that may remain.
+    widths : tuple of int
+        Filters of each convolution.
+    least_stride : int
+        Smallest stride of each convolution. With 1, a sequence that is short enough
+        is returned as it is.
+
+    Returns
+    -------
+    value : KerasTensor, shape (n, n_steps, widths[-1])
+        The shorter sequence.
+    """
+    factor = math.ceil(value.shape[1] / most)
+    if factor == 1 and least_stride == 1:
+        return value
+    for i, width in enumerate(widths):
+        # The rest of the factor, shared evenly among the layers that are left.
+        stride = math.ceil(factor ** (1 / (len(widths) - i)) - 1e-9)
+        factor = math.ceil(factor / stride)
+        stride = max(stride, least_stride)
+        # Windows overlap: what lies at the edge of one is inside of another.
+        value = layers.Conv1D(
+            width, max(5, 2 * stride), stride, padding="same", activation="relu"
+        )(value)
     return value
+
+
+def _convolve(value, most):
+    return _shorten(value, most, (32, 64, 64), least_stride=2)
 
 
 def _conv1d(value):
     # Flattened, not averaged: where in the sequence a feature stands matters.
-    return layers.Flatten()(_convolve(value))
+    return layers.Flatten()(_convolve(value, _MAX_TOKENS))
+
+
+def _recur(value):
+    # A loop in the compiled program: unrolled, it would take minutes to compile.
+    return layers.Bidirectional(layers.LSTM(64, unroll=False))(value)
 
 
 def _bilstm(value):
-    return layers.Bidirectional(layers.LSTM(64))(value)
+    return _recur(_shorten(value, _MAX_STEPS, (64,)))
 
 
 def _cnn_bilstm(value):
-    return _bilstm(_convolve(value))
+    return _recur(_convolve(value, _MAX_STEPS))
 
 
 def _transformer(value):
     width = 64
-    size = -(-value.shape[1] // _MAX_TOKENS)
-    value = layers.Conv1D(width, size, size, padding="same")(value)
+    value = _shorten(value, _MAX_TOKENS, (width, width))
+    value = layers.Dense(width)(value)
     value = _Position()(value)
     for _ in range(2):
         seen = layers.LayerNormalization()(value)

@@ -22,16 +22,22 @@ class NPE(NetworkMethod):
     Parameters
     ----------
     embedding : "mlp" | "conv1d" | "bilstm" | "cnn_bilstm" | "transformer"
-        The embedding network. The sequence networks run along the last axis of
-        features (n, n_nodes, n_points).
+        The embedding network. All but ``"mlp"`` run along the last axis of features
+        (n, n_nodes, n_points), of time or frequency; convolutions with strides shorten
+        it to at most 128 steps of a recurrent network and 64 of a transformer.
     density : "spline" | "mixture"
         The density head: a masked autoregressive spline flow, or a mixture of Gaussians
         with full covariance, which samples 20 to 30 times faster but is less exact.
     n_components : int | "auto" | None
-        Principal components that the network sees instead of the features; None keeps
+        Principal components that ``"mlp"`` sees instead of the features; None keeps
         the features. ``"auto"`` keeps them too, except where fresh noise is drawn for
         every pass: then it takes the components that stand out of the noise, which a
         network would have to find among thousands of features that are mostly noise.
+        The other embeddings see the features, whose order matters.
+    n_static : int
+        The first points of each row that are no part of the sequence, as the spectrum
+        in front of a time series. They go past a sequence network through dense
+        layers. ``"mlp"`` treats all points alike.
     dropout : float
         Share of units of the embedding left out in training.
     max_iter : int
@@ -58,6 +64,7 @@ class NPE(NetworkMethod):
         density="spline",
         *,
         n_components="auto",
+        n_static=0,
         dropout=0.0,
         max_iter=25,
         batch_size=128,
@@ -67,6 +74,7 @@ class NPE(NetworkMethod):
         self.embedding = embedding
         self.density = density
         self.n_components = n_components
+        self.n_static = n_static
         self.dropout = dropout
         self.max_iter = max_iter
         self.batch_size = batch_size
@@ -76,9 +84,12 @@ class NPE(NetworkMethod):
     def _check_settings(self):
         super()._check_settings()
         check_option("density", self.density, ("spline", "mixture"))
-        names = ("mlp", "conv1d", "bilstm", "cnn_bilstm", "transformer")
-        check_option("embedding", self.embedding, names)
         check_between("dropout", self.dropout, 0.0, 1.0)
+
+    def _n_dense_components(self, resampled):
+        if self.n_components != "auto":
+            return self.n_components
+        return "signal" if resampled else None
 
     def _build(self):
         from ._density import HEADS
@@ -86,7 +97,10 @@ class NPE(NetworkMethod):
         from ._training import Stage
 
         embedding = make_embedding(
-            self.embedding, self._network_shape, dropout=self.dropout
+            self.embedding,
+            self._network_shape,
+            n_static=self.n_static,
+            dropout=self.dropout,
         )
         head = HEADS[self.density](self.n_params_)
         head.build((None, CONTEXT))

@@ -37,7 +37,7 @@ class FeatureScaler:
     components: np.ndarray | None = None
 
     @classmethod
-    def from_rows(cls, x, *, n_components=None, whitening=0.5, rng=None):
+    def from_rows(cls, x, *, n_components=None, whitening=0.5, rng=None, pooled=None):
         """Estimate the map from training rows.
 
         Parameters
@@ -51,6 +51,10 @@ class FeatureScaler:
         rng : numpy.random.Generator | None
             Chooses the rows to estimate from, where there are more than 20,000. None
             takes the first ones.
+        pooled : tuple | None
+            The shape of one observation and the number of its leading points that are
+            no sequence. Then all points of a sequence share one scale: one each would
+            blow up those where little happens, as before a stimulus.
 
         Returns
         -------
@@ -62,7 +66,11 @@ class FeatureScaler:
             if rng is not None:
                 rows = np.sort(rng.choice(len(x), _MAX_ROWS, replace=False))
             x = x[rows]
-        scaler = cls(*_moments(x))
+        mean, scale = _moments(x)
+        if pooled is not None:
+            scale = _pool_scale(scale, *pooled)
+        # Constant features stay at zero, whatever they are divided by.
+        scaler = cls(mean, np.where(scale == 0.0, 1.0, scale))
         if n_components is None:
             return scaler
         covariance = np.zeros((x.shape[1], x.shape[1]))
@@ -174,7 +182,7 @@ class FeatureScaler:
 
 
 def _moments(x):
-    """Mean and standard deviation of columns, without a copy of the array."""
+    """Mean and standard deviation of columns, 0 if constant, without a copy."""
     # Sums about the first row lose no digits where the mean is large.
     shift = x[0].astype(np.float64)
     total, total_square = np.zeros_like(shift), np.zeros_like(shift)
@@ -185,9 +193,18 @@ def _moments(x):
     offset = total / len(x)
     scale = np.sqrt(np.maximum(total_square / len(x) - offset**2, 0.0))
     mean = shift + offset
-    scale[scale <= _CONSTANT * np.abs(mean)] = 1.0
-    scale[scale == 0.0] = 1.0
+    scale[scale <= _CONSTANT * np.abs(mean)] = 0.0
     return mean, scale
+
+
+def _pool_scale(scale, shape, n_static):
+    """Give all points of a sequence the root mean square of their scales."""
+    scale = scale.reshape(-1, shape[-1]).copy()
+    sequence = scale[:, n_static:]
+    varies = np.count_nonzero(sequence, axis=1, keepdims=True)
+    total = np.square(sequence).sum(axis=1, keepdims=True)
+    scale[:, n_static:] = np.sqrt(total / np.maximum(varies, 1))
+    return scale.ravel()
 
 
 def _discriminate(between, within, n, n_max, least):

@@ -110,36 +110,53 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, make_batch, n, batch_size, seed, *, chunks=None, n_together=1):
         super().__init__()
-        self._make_batch, self._n, self._seed = make_batch, n, seed
-        self._chunks, self._n_together = chunks, n_together
+        self._seed, self._n_together = seed, n_together
         self._batch_size = min(batch_size, n)
+        self._num_batches = math.ceil(n / self._batch_size)
         self._pass = 0
-        self._shuffle()
+        self._set(make_batch, n, chunks)
 
     @property
     def num_batches(self):
         """Number of batches in one pass."""
-        return math.ceil(self._n / self._batch_size)
+        return self._num_batches
 
     def __getitem__(self, index):
+        make_batch, order, number = self._current
         # From the place alone: Keras asks for the first batch twice.
-        rng = np.random.default_rng([self._seed, self._pass, index + 1])
+        rng = np.random.default_rng([self._seed, number, index + 1])
         first = index * self._batch_size
-        return self._make_batch(self._order[first : first + self._batch_size], rng)
+        return make_batch(order[first : first + self._batch_size], rng)
 
     def on_epoch_end(self):
         """Shuffle anew."""
         self._pass += 1
-        self._shuffle()
+        self._set(self._make_batch, self._n, self._chunks)
 
-    def _shuffle(self):
+    def replace(self, make_batch, n):
+        """Take other rows from now on, without a change to the number of batches.
+
+        Parameters
+        ----------
+        make_batch : callable
+            From row indices and a generator to the inputs and the targets.
+        n : int
+            Number of rows. If there are more of them than the batches hold, a pass
+            leaves some out; if there are fewer, it repeats some.
+        """
+        self._set(make_batch, n, None)
+
+    def _set(self, make_batch, n, chunks):
+        self._make_batch, self._n, self._chunks = make_batch, n, chunks
         rng = np.random.default_rng([self._seed, self._pass, 0])
-        if self._chunks is None:
-            order = rng.permutation(self._n)
+        if chunks is None:
+            order = rng.permutation(n)
         else:
-            order = shuffle_locally(self._chunks, self._n_together, rng)
-        n_more = self.num_batches * self._batch_size - self._n
-        self._order = np.concatenate([order, order[:n_more]])
+            order = shuffle_locally(chunks, self._n_together, rng)
+        order = np.resize(order, self._num_batches * self._batch_size)
+        # One object, set at once: a backend that fetches batches in a thread never
+        # sees the rows of one pass with the order of another.
+        self._current = (make_batch, order, self._pass)
 
 
 def shuffle_locally(chunks, n_together, rng):
@@ -167,11 +184,21 @@ def shuffle_locally(chunks, n_together, rng):
 class _KeepBest(keras.callbacks.Callback):
     """Records the losses and the weights of the pass with the best validation loss."""
 
-    def __init__(self, validate, report):
+    def __init__(self, validate, report, refresh):
         super().__init__()
-        self._validate, self._report = validate, report
+        self._validate, self._report, self._refresh = validate, report, refresh
         self.history = {"loss": [], "validation_loss": []}
         self.best_loss, self.best_weights = np.inf, None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Renew the rows before each pass but the first.
+
+        Here and not in :class:`Batches`, whose own hooks Keras also calls for the batch
+        that it builds a model with. All batches of the last pass were used by now, and
+        none of the next one was asked for.
+        """
+        if epoch and self._refresh is not None:
+            self._refresh(epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         """Validate after a pass."""
@@ -186,7 +213,17 @@ class _KeepBest(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def train(model, batches, validate, *, loss, max_iter, learning_rate, verbose=None):
+def train(
+    model,
+    batches,
+    validate,
+    *,
+    loss,
+    max_iter,
+    learning_rate,
+    refresh=None,
+    verbose=None,
+):
     """Train a model and leave it with its best weights.
 
     Parameters
@@ -203,6 +240,9 @@ def train(model, batches, validate, *, loss, max_iter, learning_rate, verbose=No
         Number of passes over the training data.
     learning_rate : float
         At the beginning; it falls to zero along a cosine.
+    refresh : callable | None
+        Called with the number of the pass, from 1 on, before each pass but the first:
+        the time to replace what is in ``batches``.
     verbose : bool | str | None
         Show progress; None and False do not.
 
@@ -222,7 +262,7 @@ def train(model, batches, validate, *, loss, max_iter, learning_rate, verbose=No
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=5.0)
     model.compile(optimizer=optimizer, loss=loss)
     with _progress(max_iter, verbose) as report:
-        keeper = _KeepBest(validate, report)
+        keeper = _KeepBest(validate, report, refresh)
         model.fit(
             batches, epochs=max_iter, verbose=0, shuffle=False, callbacks=[keeper]
         )

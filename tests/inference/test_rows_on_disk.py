@@ -177,10 +177,10 @@ def test_many_rows_train_as_well_as_in_memory(four_chunks_fit, method, noisy):
 
 
 def test_validation_rows_are_limited(four_chunks_fit, monkeypatch):
-    from mne_sbi.inference import _network_method
+    from mne_sbi.inference import _network_method, _training_features
 
     monkeypatch.setattr(_network_method, "_MAX_VALIDATION", 100)
-    monkeypatch.setattr(_network_method, "_PIECE", 30)
+    monkeypatch.setattr(_training_features, "_PIECE", 30)
     monkeypatch.setattr(_network_method, "_KEPT", 1)
     theta, x = simulate(3000, 1)
     seen = []

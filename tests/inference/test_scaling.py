@@ -139,3 +139,18 @@ def test_many_features_without_noise(monkeypatch):
     monkeypatch.setattr("mne_sbi.inference._scaling.MAX_SOLVED", 10)
     x = features()
     assert FeatureScaler.from_signal(x, x).components is None
+
+
+def test_a_sequence_has_one_scale():
+    """The static points, and the rows, have their own; means are those of points."""
+    rng = np.random.default_rng(0)
+    scales = np.array([[5.0, 0.0, 1.0, 3.0, 0.0], [1.0, 2.0, 4e-6, 0.0, 4e-6]])
+    means = rng.standard_normal((2, 5)) * 1e-6
+    x = means + scales * rng.standard_normal((4000, 2, 5))
+    scaler = FeatureScaler.from_rows(x.reshape(4000, 10), pooled=((2, 5), 1))
+    np.testing.assert_allclose(scaler.mean.reshape(2, 5), means, atol=0.3)
+    # Points that do not vary at all, as before a stimulus, do not count.
+    expected = [[5.0, *[5**0.5] * 4], [1.0, *[((4 + 2 * 16e-12) / 3) ** 0.5] * 4]]
+    np.testing.assert_allclose(scaler.scale.reshape(2, 5), expected, rtol=0.05)
+    flat = FeatureScaler.from_rows(np.ones((20, 4)), pooled=((4,), 0))
+    np.testing.assert_array_equal(flat.scale, 1.0)
