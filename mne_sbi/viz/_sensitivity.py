@@ -14,6 +14,7 @@ from ._style import (
 )
 
 _BAR = "#9fc3d9"
+_MARKERS = "os^D"
 _ERROR = {"fmt": "none", "ecolor": "0.25", "elinewidth": 1, "capsize": 0}
 # Titles of the indices' panels.
 _TITLES = {
@@ -67,19 +68,16 @@ def plot_sensitivity(sensitivity, feature=None, *, show=True):
     for i, ax in zip(range(n), axes.flat, strict=False):
         draw(ax, sensitivity, i)
         ax.set_title(sensitivity.features[i], fontsize="medium")
-    if is_sobol:
-        pairs = [ax.get_legend_handles_labels() for ax in axes.flat[:n]]
-        entries = {
-            k: v for values, keys in pairs for k, v in zip(keys, values, strict=True)
-        }
-        # Below the panels, where it hides no bar.
-        fig.legend(
-            entries.values(),
-            entries.keys(),
-            loc="outside lower center",
-            ncols=3,
-            frameon=False,
-        )
+    pairs = [ax.get_legend_handles_labels() for ax in axes.flat[:n]]
+    entries = {k: v for line in pairs for v, k in zip(*line, strict=True)}
+    # Below the panels, where it hides nothing.
+    fig.legend(
+        entries.values(),
+        entries.keys(),
+        loc="outside lower center",
+        ncols=3 if is_sobol else 7,
+        frameon=False,
+    )
     return finish(fig, show)
 
 
@@ -118,35 +116,30 @@ def _draw_intervals(ax, y, value, interval):
 
 def _draw_scatter(ax, sensitivity, i):
     """Draw standard deviation over mean absolute effect."""
-    x, y = sensitivity.mu_star[i], sensitivity.sigma[i]
+    from matplotlib import colormaps
+
+    colours = colormaps["tab10"].colors
     x_ends, y_ends = sensitivity.mu_star_interval[i], sensitivity.sigma_interval[i]
-    arms = [
-        np.abs(np.stack([value - ends[:, 0], ends[:, 1] - value]))
-        for value, ends in ((x, x_ends), (y, y_ends))
-    ]
-    ax.errorbar(x, y, xerr=arms[0], yerr=arms[1], **{**_ERROR, "ecolor": _BAR})
-    ax.plot(x, y, "o", color=POSTERIOR, ms=4)
-    top = 1.1 * max(x_ends.max(), y_ends.max())
+    for j, name in enumerate(sensitivity.names):
+        x, y = sensitivity.mu_star[i, j], sensitivity.sigma[i, j]
+        ax.errorbar(
+            x,
+            y,
+            xerr=np.abs(x_ends[j] - x)[:, np.newaxis],
+            yerr=np.abs(y_ends[j] - y)[:, np.newaxis],
+            fmt=_MARKERS[j // len(colours) % len(_MARKERS)],
+            color=colours[j % len(colours)],
+            elinewidth=0.8,
+            ms=5,
+            label=name,
+        )
+    top = 1.05 * max(x_ends.max(), y_ends.max())
     top = top if top > 0 else 1.0
-    ax.plot([0, top], [0, top], color=PRIOR, lw=1, ls="--")
-    for name, x_text, y_text in _place_labels(sensitivity.names, x, y, top):
-        ax.text(x_text, y_text, name, fontsize="small", va="center")
-    ax.set(xlim=(0, 1.12 * top), ylim=(0, 1.05 * top))
+    ax.plot([0, top], [0, top], color=PRIOR, lw=1, ls="--", zorder=0)
+    ax.set(xlim=(0, top), ylim=(0, top))
     ax.set_xlabel("mean absolute effect")
     ax.set_ylabel("standard deviation")
     hide_spines(ax)
-
-
-def _place_labels(names, x, y, top):
-    """Put names right of their points, one above the other where points are close."""
-    order, placed = np.argsort(y), []
-    for i in order:
-        x_text, y_text = x[i] + 0.03 * top, y[i]
-        for _, x_other, y_other in placed:
-            if abs(x_other - x_text) < 0.25 * top and y_text - y_other < 0.075 * top:
-                y_text = y_other + 0.075 * top
-        placed.append((names[i], x_text, y_text))
-    return placed
 
 
 def _draw_maps(sensitivity, feature, is_sobol):

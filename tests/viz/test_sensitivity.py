@@ -91,10 +91,11 @@ def test_scatter():
     axes = panels(sensitivity.plot(show=False))
     assert [ax.get_title() for ax in axes] == list(FEATURES)
     for i, ax in enumerate(axes):
-        (points,) = [line for line in ax.lines if line.get_marker() == "o"]
-        np.testing.assert_allclose(points.get_xdata(), sensitivity.mu_star[i])
-        np.testing.assert_allclose(points.get_ydata(), sensitivity.sigma[i])
-        assert sorted(text.get_text() for text in ax.texts) == list(NAMES)
+        drawn = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "o"]
+        expected = np.stack([sensitivity.mu_star[i], sensitivity.sigma[i]], axis=1)
+        np.testing.assert_allclose(drawn, expected)
+    (legend,) = axes[0].figure.legends
+    assert [text.get_text() for text in legend.texts] == list(NAMES)
 
 
 @pytest.mark.parametrize("kind", [SobolSensitivity, MorrisSensitivity])
