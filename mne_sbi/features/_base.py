@@ -14,7 +14,18 @@ class FeatureExtractor(BaseEstimator, ABC):
     noise added, after normalisation. Since noise is drawn anew whenever features are
     asked for, a bank serves any noise settings and a network never sees the same
     noise twice.
+
+    Attributes
+    ----------
+    n_static : int
+        Number of leading points of each row that are no sequence: networks that read
+        sequences read the others.
+    n_points : int | None
+        Number of points of each row, as far as settings tell.
     """
+
+    n_static = 0
+    n_points = None
 
     @abstractmethod
     def extract(self, data, sfreq):

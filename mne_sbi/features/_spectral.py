@@ -164,6 +164,15 @@ class LogPSD(FeatureExtractor):
             return settings | {"freqs": np.asarray(self.freqs, dtype=float).tolist()}
         return settings | {"fmin": float(self.fmin), "fmax": float(self.fmax)}
 
+    @property
+    def n_points(self):
+        """Number of frequencies."""
+        if self.freqs is not None:
+            return len(self.freqs)
+        # Of Fourier frequencies of the window in the band; see `freqs_of`.
+        first, last = self.fmin * self.window, self.fmax * self.window
+        return int(np.floor(last + 1e-9) - np.ceil(first - 1e-9)) + 1
+
     def get_freqs(self, sfreq=None):
         """Return the frequencies of the summaries in Hz, ndarray of shape (n_freqs,).
 
