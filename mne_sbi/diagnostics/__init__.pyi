@@ -8,6 +8,8 @@ from ._predictive import calibrated_rms as calibrated_rms
 from ._predictive import regional_correlation as regional_correlation
 from ._predictive import spectral_baselines as spectral_baselines
 from ._predictive import spectral_correlation as spectral_correlation
+from ._regimes import RegimeMap as RegimeMap
+from ._regimes import regime_map as regime_map
 from ._sensitivity import morris_sensitivity as morris_sensitivity
 from ._sensitivity import sobol_sensitivity as sobol_sensitivity
 from ._sensitivity_results import MorrisSensitivity as MorrisSensitivity

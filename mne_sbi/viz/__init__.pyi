@@ -6,6 +6,7 @@ from ._identifiability import plot_identifiability as plot_identifiability
 from ._posterior import plot_marginals as plot_marginals
 from ._posterior import plot_pairs as plot_pairs
 from ._recovery import plot_recovery as plot_recovery
+from ._regimes import plot_regimes as plot_regimes
 from ._sensitivity import plot_sensitivity as plot_sensitivity
 from ._spectra import plot_inversion as plot_inversion
 from ._spectra import plot_predictive as plot_predictive

@@ -21,9 +21,10 @@ def in_display_unit(unit):
     factor : float
         What to multiply values with.
     unit : str
-        The unit shown: time constants are a few milliseconds.
+        The unit shown: time constants are a few milliseconds, potentials of neurons a
+        few millivolts.
     """
-    return (1e3, "ms") if unit == "s" else (1.0, unit)
+    return (1e3, f"m{unit}") if unit in ("s", "V") else (1.0, unit)
 
 
 def axis_label(name, unit):
