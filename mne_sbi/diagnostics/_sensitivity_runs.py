@@ -60,7 +60,13 @@ def run_design(recipe, features, design, n, n_replicates, seed):
         If half of the rows cannot be used.
     """
     import jax
+    from mne.utils import logger, warn
 
+    n_points = len(design.streams)
+    logger.info(
+        f"Simulating {n} rows of {n_points} points, {n_replicates} times: "
+        f"{n * n_points * n_replicates} simulations"
+    )
     recipe.model.prepare()
     key, number = jax.random.key(seed), 0
     kept, n_kept, n_refused, n_failed = [], 0, 0, 0
@@ -80,8 +86,6 @@ def run_design(recipe, features, design, n, n_replicates, seed):
             n_kept, n_failed = n_kept + n_good, n_failed + len(block) - n_good
             number += 1
     if n_refused + n_failed:
-        from mne.utils import warn
-
         warn(
             _describe(n_kept, n_refused, n_failed)
             + " Others were drawn instead, so that parameters are not independent any "
