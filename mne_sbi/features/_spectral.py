@@ -7,6 +7,7 @@ import numpy as np
 from .._checks import check_array, check_option
 from ._base import FeatureExtractor
 from ._noise import SpectralNoise
+from ._welch import estimate_power
 
 _SCALINGS = ("zscore", "demean", "none")
 # Variance over frequency in dB^2 below which a spectrum is flat but for rounding.
@@ -73,10 +74,12 @@ class LogPSD(FeatureExtractor):
             If the series are too short for the window or sampled too slowly for the
             frequencies, or a channel is flat.
         """
-        from mne.time_frequency import psd_array_welch
-
         self._check_settings()
-        data = check_array("data", data, shape=(None, None, None), finite=False)
+        # Simulations are of single precision, and remain so.
+        dtype = None if getattr(data, "dtype", None) == np.float32 else float
+        data = check_array(
+            "data", data, shape=(None, None, None), dtype=dtype, finite=False
+        )
         band = (self.fmin, self.fmax) if self.freqs is None else self.freqs
         lowest, highest = np.min(band), np.max(band)
         if highest > sfreq / 2:
@@ -93,23 +96,13 @@ class LogPSD(FeatureExtractor):
                 "window to LogPSD."
             )
         data, has_gaps = _leave_out_short(data, n_window, self.window)
-        estimate = partial(
-            psd_array_welch,
-            sfreq=sfreq,
-            # A bin more on both sides, to interpolate; never the one of the mean.
-            fmin=max(lowest - 1.5 / self.window, 1e-9),
-            fmax=min(highest + 1.5 / self.window, sfreq / 2),
-            n_fft=n_window,
-            n_overlap=n_window // 2,
-            window="hann",
-            verbose="error",
-        )
+        # A bin more on both sides, to interpolate; never the one of the mean.
+        fmin = max(lowest - 1.5 / self.window, 1e-9)
+        fmax = min(highest + 1.5 / self.window, sfreq / 2)
         if has_gaps:
-            # In one call, the gaps would have to be those of all observations.
-            pairs = [estimate(series) for series in data]
-            psd, bins = np.array([pair[0] for pair in pairs]), pairs[0][1]
+            psd, bins = _estimate_round_gaps(data, sfreq, n_window, fmin, fmax)
         else:
-            psd, bins = estimate(data)
+            psd, bins = estimate_power(data, sfreq, n_window, fmin, fmax)
         if self.freqs is None:
             inside = (bins >= self.fmin) & (bins <= self.fmax)
             psd, bins = psd[..., inside], bins[inside]
@@ -319,7 +312,7 @@ def _leave_out_short(data, n_window, window):
     """
     is_gap = np.isnan(data).all(axis=1)
     if not is_gap.any():
-        return check_array("data", data), False
+        return check_array("data", data, dtype=None), False
     check_array("data", np.where(is_gap[:, np.newaxis], 0, data))
     data = data.copy()
     for series, gap in zip(data, is_gap, strict=True):
@@ -334,6 +327,25 @@ def _leave_out_short(data, n_window, window):
         for start, stop in edges.reshape(-1, 2)[lengths < n_window]:
             series[:, start:stop] = np.nan
     return data, True
+
+
+def _estimate_round_gaps(data, sfreq, n_window, fmin, fmax):
+    """Estimate power spectra from windows between gaps; see `estimate_power`."""
+    from mne.time_frequency import psd_array_welch
+
+    estimate = partial(
+        psd_array_welch,
+        sfreq=sfreq,
+        fmin=fmin,
+        fmax=fmax,
+        n_fft=n_window,
+        n_overlap=n_window // 2,
+        window="hann",
+        verbose="error",
+    )
+    # In one call, the gaps would have to be those of all observations.
+    pairs = [estimate(series) for series in data]
+    return np.array([pair[0] for pair in pairs]), pairs[0][1]
 
 
 def _interpolation(source, target):

@@ -199,3 +199,42 @@ def test_gaps_that_leave_nothing(series):
 def test_errors(series, call, message):
     with pytest.raises(ValueError, match=message):
         call(series)
+
+
+@pytest.mark.parametrize("window", [1.0, 2.0, 0.7])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_welch_is_that_of_mne(window, dtype):
+    from mne.time_frequency import psd_array_welch
+
+    from mne_sbi.features._welch import estimate_power
+
+    sfreq, n_window = 128.0, 2 * round(64 * window)
+    white = np.random.default_rng(0).normal(3, 1, (7, 3, 1280))
+    # A random walk far from zero is hard on single precision.
+    walk = white.cumsum(axis=2) + 1e3
+    cases = [(white, (1e-9, 64.0), 1e-5), (white, (3.3, 40.1), 1e-5)]
+    for data, band, rtol in [*cases, (walk, (1.0, 45.0), 1e-3)]:
+        data = (1e-6 * data).astype(dtype)
+        rtol = 1e-9 if dtype == np.float64 else rtol
+        expected, bins = psd_array_welch(
+            data.astype(float),
+            sfreq,
+            *band,
+            n_fft=n_window,
+            n_overlap=n_window // 2,
+            window="hann",
+            verbose="error",
+        )
+        got, freqs = estimate_power(data, sfreq, n_window, *band)
+        np.testing.assert_allclose(freqs, bins, rtol=1e-12)
+        np.testing.assert_allclose(got, expected, rtol=rtol)
+
+
+def test_welch_takes_blocks(monkeypatch):
+    from mne_sbi.features import _welch
+
+    data = np.random.default_rng(0).normal(size=(9, 2, 400)).astype(np.float32)
+    whole, _ = _welch.estimate_power(data, 100.0, 100, 1, 40)
+    monkeypatch.setattr(_welch, "_BLOCK", 3000)
+    parts, _ = _welch.estimate_power(data, 100.0, 100, 1, 40)
+    np.testing.assert_allclose(parts, whole, rtol=1e-6)
