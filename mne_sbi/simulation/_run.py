@@ -245,8 +245,8 @@ def _report(valid, n_excluded):
         )
     if n_bad:
         warn(
-            f"{n_bad} of {n} simulations hold NaN or infinite values and are left out. "
-            "Narrow the prior if they are many."
+            f"{n_bad} of {n} simulations hold NaN or infinite values, or do not vary in "
+            "time, and are left out. Narrow the prior if they are many."
         )
 
 
@@ -325,7 +325,7 @@ def summarize(model, features, data):
         Makes the summaries.
     data : ndarray, shape (n, n_nodes, n_times) or (n, n_nodes, n_freqs)
         Time series or power spectra. Simulations that are not finite, or whose power
-        is not positive, get NaN.
+        is not positive, or of which a row does not vary in time, get NaN.
 
     Returns
     -------
@@ -335,6 +335,9 @@ def summarize(model, features, data):
     good = np.isfinite(data).all(axis=(1, 2))
     if model.output == "spectrum":
         good &= (data > 0).all(axis=(1, 2))
+    else:
+        # A recording of this would be refused: the channel is dead.
+        good &= (data.max(axis=2) > data.min(axis=2)).all(axis=1)
     if not good.any():
         return None
     chosen = data if good.all() else data[good]

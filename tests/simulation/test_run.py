@@ -68,7 +68,7 @@ def make_bank(model, n, *, seed=0, **settings):
 @pytest.fixture
 def small_chunks(monkeypatch):
     monkeypatch.setattr(run, "_CHUNK", 100)
-    monkeypatch.setattr(run, "_BLOCK", 30)
+    monkeypatch.setattr(ForwardModel, "block_size", 30)
 
 
 def test_simulations_are_the_model_s():
@@ -221,3 +221,19 @@ def test_a_generator_goes_on():
     rng = np.random.default_rng(0)
     first, second = (make_bank(Line(), 10, seed=rng) for _ in range(2))
     assert not np.isin(second.theta, first.theta).any()
+
+
+class Sometimes(Walk):
+    """Walks of which those of short steps do not move at one node."""
+
+    def simulate(self, params, key):
+        import jax.numpy as jnp
+
+        data = super().simulate(params, key)
+        return jnp.where(params["step"] < 0.3, data.at[1].set(2.0), data)
+
+
+def test_simulations_that_do_not_vary_are_invalid():
+    with pytest.warns(RuntimeWarning, match="left out"):
+        bank = make_bank(Sometimes(), 200)
+    np.testing.assert_array_equal(bank.valid, bank.theta[:, 0] >= 0.3)
