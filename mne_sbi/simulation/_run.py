@@ -245,8 +245,8 @@ def _report(valid, n_excluded):
         )
     if n_bad:
         warn(
-            f"{n_bad} of {n} simulations hold NaN or infinite values, or do not vary in "
-            "time, and are left out. Narrow the prior if they are many."
+            f"{n_bad} of {n} simulations hold NaN or infinite values, or do not vary "
+            "in time, and are left out. Narrow the prior if they are many."
         )
 
 
