@@ -153,7 +153,9 @@ class FeatureSet:
         if self.is_spectrum and n_points == len(model.get_freqs()):
             return Axis(model.get_freqs(), "frequency (Hz)")
         if not self.is_spectrum and n_points == round(model.sfreq * model.duration):
-            return Axis(np.arange(n_points) / model.sfreq, "time (s)")
+            # Averages over events begin before these.
+            start = getattr(getattr(model, "stimulus", None), "tmin", 0.0)
+            return Axis(start + np.arange(n_points) / model.sfreq, "time (s)")
         return Axis(np.arange(n_points), "output")
 
 

@@ -64,8 +64,8 @@ def run_design(recipe, features, design, n, n_replicates, seed):
 
     n_points = len(design.streams)
     logger.info(
-        f"Simulating {n} rows of {n_points} points, {n_replicates} times: "
-        f"{n * n_points * n_replicates} simulations"
+        f"{n} rows of {n_points} points, replicates: {n_replicates}. Simulating "
+        f"{n * n_points * n_replicates} times"
     )
     recipe.model.prepare()
     key, number = jax.random.key(seed), 0

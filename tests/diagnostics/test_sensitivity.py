@@ -16,7 +16,7 @@ from mne_sbi.diagnostics._sensitivity_indices import (
     sobol_indices,
 )
 from mne_sbi.features import LogPSD
-from mne_sbi.models import ForwardModel
+from mne_sbi.models import ForwardModel, JansenRit, PulseTrain
 
 
 class Toy(ForwardModel):
@@ -355,7 +355,8 @@ class Sine(ForwardModel):
     def simulate(self, params, key):
         times = jnp.arange(round(self.sfreq * self.duration)) / self.sfreq
         wave = jnp.sin(2 * jnp.pi * params["frequency"] * times)
-        wave = wave + 0.01 * jnp.sin(2 * jnp.pi * 40 * times)
+        # Some power everywhere, which is not rounding error.
+        wave = wave + 0.01 * np.random.default_rng(0).standard_normal(len(times))
         return params["gain"] * jnp.stack([wave, 2 * wave])
 
     def simulate_batch(self, params, key):
@@ -497,6 +498,33 @@ def test_frequencies_without_alpha():
         sobol_sensitivity(Slope((20.0, 30.0)), n=16)
     found = sobol_sensitivity(Slope((20.0, 30.0)), n=16, features="log_power")
     assert found.features == ("log_power",)
+
+
+def test_times_of_averages_begin_before_the_events():
+    class Evoked(Toy):
+        stimulus = PulseTrain(tmin=-0.2)
+
+    found = morris_sensitivity(Evoked(linear, unit("ab")), features=series)
+    np.testing.assert_allclose(found.outputs["series"]["axis"], [-0.2, -0.19])
+
+
+def test_jansen_rit():
+    """Over the moderate prior, rhythm is b's and power that of A and C."""
+    found = sobol_sensitivity(
+        JansenRit(sfreq=128.0, duration=6.0),
+        {"sigma": "free"},
+        features=["log_power", "median_frequency"],
+        n=256,
+        random_state=0,
+    )
+    power, rhythm = (
+        dict(zip(found.names, row, strict=True)) for row in found.total_order
+    )
+    assert sorted(power, key=power.get)[-2:] in (["A", "C"], ["C", "A"])
+    assert max(rhythm, key=rhythm.get) == "b"
+    assert rhythm["sigma"] < 0.15
+    # Nearly all is interaction.
+    assert found.first_order[1].sum() < 0.7 < 2 < found.total_order[1].sum()
 
 
 def test_sequence_goes_on():
