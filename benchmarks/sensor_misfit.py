@@ -49,7 +49,7 @@ def main():
             **settings,
         ).fit(raws[0])
         theta = inverter.predict(raws, refine=True)
-        observed, _ = read_features(inverter, raws)
+        observed = read_features(inverter, raws).x
         residuals = observed - inverter.observation_.predict_features(theta)
         for i, residual in enumerate(residuals):
             residual = residual.reshape(-1, len(FREQS))

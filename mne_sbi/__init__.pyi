@@ -15,6 +15,7 @@ from ._priors import Parameter as Parameter
 from ._priors import Prior as Prior
 from ._sys_info import sys_info as sys_info
 from .estimators import EpochsToArray as EpochsToArray
+from .estimators import JansenRitInverter as JansenRitInverter
 from .estimators import ModelInverter as ModelInverter
 from .estimators import SGMInverter as SGMInverter
 from .estimators import read_inverter as read_inverter

@@ -70,7 +70,7 @@ def fit(connectome, bank):
 
 def read_observations(inverter, inst):
     """Return the features of a recording, shape (n_obs, n_rows, n_freqs)."""
-    x, _ = read_features(inverter, inst)
+    x = read_features(inverter, inst).x
     return x.reshape(len(x), -1, len(FREQS))
 
 

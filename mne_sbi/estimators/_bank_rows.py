@@ -2,8 +2,11 @@
 
 import numpy as np
 
+from .._checks import draw_seed
 from ..simulation._rows import LazyRows
 
+# Simulations of passes have other seeds than those of the bank and of checks.
+_PASSES = 2
 # Rows whose features are made at once.
 _CHUNK = 2048
 
@@ -65,3 +68,46 @@ class TrainingRows(LazyRows):
         rows = index if self._all_valid else self.valid[index]
         summaries = self._x[rows]
         return summaries if self._nodes is None else summaries[:, self._nodes]
+
+
+class FreshSimulations:
+    """New simulations for every pass over the training data.
+
+    Parameters
+    ----------
+    inverter : ModelInverter
+        An inverter with model, prior, features and seed.
+    n : int
+        Number of simulations in a pass.
+    """
+
+    def __init__(self, inverter, n):
+        self._observation = inverter.observation_
+        self._seed, self._n, self._n_jobs = inverter.seed_, n, inverter.n_jobs
+
+    def __call__(self, pass_number):
+        """Simulate for a pass.
+
+        Parameters
+        ----------
+        pass_number : int
+            Number of the pass, from 1 on; that of the bank is 0.
+
+        Returns
+        -------
+        theta : ndarray, shape (n, n_params)
+            Parameters in the unit cube.
+        x : ndarray, shape (n, ...)
+            Features with noise.
+        """
+        rng = np.random.default_rng([_PASSES, self._seed, pass_number])
+        theta, x, n_missing = [], [], self._n
+        while n_missing:
+            # Those that are not valid were reported for the bank, and are replaced.
+            bank = self._observation.simulate_bank(
+                n_missing, draw_seed(rng), n_jobs=self._n_jobs, verbose="CRITICAL"
+            )
+            theta.append(self._observation.prior.to_unit(bank.theta[bank.valid]))
+            x.append(self._observation.observe(bank.x[bank.valid], rng))
+            n_missing -= len(theta[-1])
+        return np.concatenate(theta), np.concatenate(x)

@@ -12,14 +12,27 @@ from .. import features, inference
 from .._connectome import Connectome
 from .._lead_field import LeadField
 from .._priors import Parameter, Prior
-from ..models import ForwardModel, PluginError, get_model, list_models
+from ..models import (
+    ForwardModel,
+    PluginError,
+    Recorded,
+    get_model,
+    list_models,
+)
 
 # Encoded objects are dicts with this key; nothing else is a dict in the JSON.
 _KIND = "is"
 _NOUNS = {"Connectome": Connectome, "LeadField": LeadField}
-_RECORDS = {"Parameter": Parameter, "SpectralNoise": features.SpectralNoise}
+_RECORDS = {
+    "Parameter": Parameter,
+    "SpectralNoise": features.SpectralNoise,
+}
 _SETTINGS = {
     "LogPSD": features.LogPSD,
+    "TimeSeries": features.TimeSeries,
+    "Joined": features.Joined,
+    # Around a model of any name.
+    "Recorded": Recorded,
     "NPE": inference.NPE,
     "PointRegressor": inference.PointRegressor,
     "RejectionABC": inference.RejectionABC,

@@ -10,15 +10,20 @@ import numpy as np
 from .. import inference
 from .._checks import write_atomically
 from .._npz import UNREADABLE
+from ..models import Recorded
 from ._codec import Encoder, decode
 from ._inverter import ModelInverter
+from ._jansen_rit import JansenRitInverter
 from ._named import SGMInverter
 from ._observation import ObservationModel
 from ._sensors import make_mixing
+from ._setup import needs_sequences
 
 _FORMAT = "mne_sbi inverter"
 _VERSION = 1
-_CLASSES = {cls.__name__: cls for cls in (ModelInverter, SGMInverter)}
+_CLASSES = {
+    cls.__name__: cls for cls in (ModelInverter, SGMInverter, JansenRitInverter)
+}
 _METHODS = {
     cls.__name__: cls
     for cls in (inference.NPE, inference.PointRegressor, inference.RejectionABC)
@@ -32,6 +37,7 @@ _OPTIONAL = (
     "lead_field_",
     "ch_names_",
     "projector_",
+    "row_names_",
     "largest_distance_",
 )
 
@@ -227,8 +233,11 @@ def _restore(content, arrays):
     inverter.ch_names_ = fitted.get("ch_names_")
     inverter.projector_ = None
     mixing, nodes = None, fitted["nodes"]
-    if inverter.lead_field_ is not None:
+    if inverter.lead_field_ is not None and not isinstance(inverter.model_, Recorded):
         mixing = make_mixing(inverter.lead_field_, inverter.model_, nodes)
+    inverter.method_ = method.from_state(
+        fitted["method_state"], fitted["method_arrays"]
+    )
     inverter.observation_ = ObservationModel(
         inverter.model_,
         inverter.prior_,
@@ -237,6 +246,7 @@ def _restore(content, arrays):
         nodes,
         fitted["unit"],
         mixing,
+        flat=not needs_sequences(inverter.method_),
     )
     for name in _OPTIONAL:
         if name in fitted:
@@ -244,7 +254,4 @@ def _restore(content, arrays):
     if "feature_names_in_" in fitted:
         names = np.array(fitted["feature_names_in_"], dtype=object)
         inverter.feature_names_in_ = names
-    inverter.method_ = method.from_state(
-        fitted["method_state"], fitted["method_arrays"]
-    )
     return inverter

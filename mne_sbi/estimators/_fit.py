@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from ._bank_rows import TrainingRows
-from ._inputs import adapt_model, find_nodes
+from ..inference import NPE, PointRegressor
+from ._bank_rows import FreshSimulations, TrainingRows
+from ._inputs import adapt_features, adapt_model, find_nodes
 from ._observation import ObservationModel
 from ._plausibility import (
     N_COMPARED,
@@ -16,7 +17,13 @@ from ._plausibility import (
 )
 from ._reading import read_observations, read_pairs
 from ._sensors import describe_coverage, find_sensors, get_projector
-from ._setup import check_bank, check_n_simulations, open_bank, prior_for_pairs
+from ._setup import (
+    check_bank,
+    check_n_simulations,
+    needs_sequences,
+    open_bank,
+    prior_for_pairs,
+)
 
 
 def fit_to_simulations(inverter, X):
@@ -44,18 +51,29 @@ def fit_to_simulations(inverter, X):
     inverter.bank_, nodes = _get_bank(inverter)
     observation = inverter.observation_
     rows = TrainingRows(inverter.bank_, observation, nodes)
+    rng = np.random.default_rng(inverter.seed_)
+    settings = {"resample": rows.resample if observation.is_noisy else None}
+    x = rows if rows.is_lazy else rows[:]
+    if _wants_fresh(inverter):
+        settings = {"refresh": FreshSimulations(inverter, len(rows))}
+        x = rows.resample(np.arange(len(rows)), rng)
     inverter.method_.fit(
         inverter.prior_.to_unit(inverter.bank_.theta[rows.valid]),
-        rows if rows.is_lazy else rows[:],
-        resample=rows.resample if observation.is_noisy else None,
+        x,
         random_state=inverter.seed_,
         verbose=inverter.verbose,
+        **settings,
     )
-    rng = np.random.default_rng(inverter.seed_)
     some = np.sort(rng.permutation(np.arange(N_COMPARED) % len(rows)))
     inverter.largest_distance_ = measure_simulations(
         inverter.method_, lambda: rows.resample(some, rng)
     )
+
+
+def _wants_fresh(inverter):
+    """Say whether to simulate anew for every pass."""
+    has_network = isinstance(inverter.method_, (NPE, PointRegressor))
+    return inverter.fresh and has_network and inverter.simulations is None
 
 
 def fit_to_pairs(inverter, X, y):
@@ -84,8 +102,8 @@ def fit_to_pairs(inverter, X, y):
         inverter.prior_, theta, getattr(y, "columns", None), inverter.model_
     )
     names = inverter.nodes
+    adapt_model(inverter.model_, recording)
     if recording.from_mne:
-        adapt_model(inverter.model_, recording)
         names = recording.names
     warn_if_synthetic(inverter.model_, recording)
     _set_observation(inverter, names, recording)
@@ -94,6 +112,7 @@ def fit_to_pairs(inverter, X, y):
         summaries = inverter.observation_.summarize(recording)
         warn_if_implausible(inverter, recording, summaries)
         x = inverter.observation_.normalize(summaries)
+        _check_one_row(x, theta)
     else:
         inverter.features_ = None
         x = recording.data.reshape(len(theta), -1)
@@ -105,6 +124,16 @@ def fit_to_pairs(inverter, X, y):
         random_state=inverter.seed_,
         verbose=inverter.verbose,
     )
+
+
+def _check_one_row(x, theta):
+    """Refuse pairs of which one observation has several rows, but one parameter set."""
+    if len(x) != len(theta):
+        raise ValueError(
+            f"Each of the {len(theta)} observations has {len(x) // len(theta)} rows, "
+            "and a model of one node is fitted to one at a time. Give each row its own "
+            "y: X of shape (n_obs * n_rows, 1, n_times), or pick one channel."
+        )
 
 
 def _check_measured(model):
@@ -132,11 +161,18 @@ def _set_observation(inverter, names, recording):
                 "frequencies to the model."
             )
         features.set_params(freqs=freqs)
+    adapt_features(features, inverter.model_)
+    if "n_static" in inverter.method_.get_params(deep=False) and needs_sequences(
+        inverter.method_
+    ):
+        inverter.method_.set_params(n_static=getattr(features, "n_static", 0))
     if inverter.features is None and recording is not None:
         take_duration(features, recording)
     lead_field, mixing = None, None
     if inverter.lead_field is None:
-        nodes = find_nodes(inverter.model_, names)
+        by_itself = inverter.model_.single_node
+        nodes = None if by_itself else find_nodes(inverter.model_, names)
+        inverter.row_names_ = tuple(names) if by_itself and names is not None else None
     else:
         lead_field, nodes, mixing = find_sensors(
             inverter.model_,
@@ -145,6 +181,7 @@ def _set_observation(inverter, names, recording):
             inverter.labels,
             inverter.nodes,
         )
+        inverter.row_names_ = None
     inverter.features_ = features
     inverter.observation_ = ObservationModel(
         inverter.model_,
@@ -154,13 +191,14 @@ def _set_observation(inverter, names, recording):
         nodes,
         inverter.unit,
         mixing,
+        flat=not needs_sequences(inverter.method_),
     )
     inverter.node_names_ = inverter.observation_.node_names
     inverter.lead_field_ = lead_field
     inverter.ch_names_ = inverter.projector_ = None
-    if mixing is not None:
-        inverter.ch_names_ = mixing.ch_names
-        inverter.projector_ = get_projector(recording, mixing.ch_names)
+    if lead_field is not None:
+        inverter.ch_names_ = lead_field.ch_names
+        inverter.projector_ = get_projector(recording, lead_field.ch_names)
     _say_coverage(inverter)
 
 

@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 
 from .._checks import check_array, check_option
+from .._recording_arrays import SAME_RATE
 from .._region_names import normalize_region_name
+from ..models import Recorded
 
 _UNITS = ("dB", "power")
 # So many times the model's frequencies are rather samples of time series.
@@ -24,6 +26,17 @@ def get_connectome(model):
     """
     get = getattr(model, "get_connectome", None)
     return getattr(model, "connectome", None) if get is None else get()
+
+
+def get_inner(model):
+    """Return the model of the brain inside of a recorded one, or the model itself.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    """
+    return model.model if isinstance(model, Recorded) else model
 
 
 def find_nodes(model, names):
@@ -119,7 +132,9 @@ def match_nodes(recording, model, node_names):
 
 
 def adapt_model(model, recording):
-    """Fill a time-series model's sampling rate and duration from a recording.
+    """Fill settings of a time-series model that are not given from a recording.
+
+    These are the sampling rate, the duration, and the filters of :class:`Recorded`.
 
     Parameters
     ----------
@@ -128,19 +143,81 @@ def adapt_model(model, recording):
     recording : Recording
         The recording.
 
-    Returns
-    -------
-    model : ForwardModel
-        The same model.
+    Raises
+    ------
+    ValueError
+        If the model has another sampling rate than the recording.
     """
-    if not recording.is_series or model.output != "timeseries":
-        return model
-    settings = model.get_params(deep=False)
-    if settings.get("sfreq", 0) is None:
-        model.set_params(sfreq=recording.sfreq)
-    if settings.get("duration", 0) is None:
-        model.set_params(duration=recording.durations[0])
-    return model
+    if model.output != "timeseries":
+        return
+    inner = get_inner(model)
+    if not recording.is_series:
+        _fill(inner, "duration", lambda: _array_duration(recording, inner.sfreq))
+        return
+    _fill(inner, "sfreq", lambda: recording.sfreq)
+    # The shortest of several, so that no spectrum is taken for smoother than it is.
+    _fill(inner, "duration", lambda: min(recording.durations))
+    check_rate(model, recording)
+    if isinstance(model, Recorded) and recording.band is not None:
+        highpass, lowpass = recording.band
+        _fill(model, "highpass", lambda: highpass)
+        _fill(model, "lowpass", lambda: lowpass)
+
+
+def adapt_features(features, model):
+    """Tell time series among the features how long simulations are.
+
+    Parameters
+    ----------
+    features : FeatureExtractor
+        A clone that may be changed.
+    model : ForwardModel
+        The model.
+    """
+    if model.output != "timeseries":
+        return
+    for name, value in features.get_params().items():
+        if name.rpartition("__")[2] == "n_times" and value is None:
+            part = name.removesuffix("n_times")
+            sfreq = features.get_params()[f"{part}sfreq"] or model.sfreq
+            features.set_params(**{name: round(sfreq * model.duration)})
+
+
+def _fill(model, name, get):
+    """Give a setting a value if the model has it, and it is None."""
+    if model.get_params(deep=False).get(name, 0) is None:
+        model.set_params(**{name: get()})
+
+
+def _array_duration(recording, sfreq):
+    """Length in s of arrays of time series, where the sampling rate is known."""
+    data = np.asarray(recording.data)
+    return None if sfreq is None or data.ndim != 3 else data.shape[2] / sfreq
+
+
+def check_rate(model, recording):
+    """Refuse recordings of another sampling rate than the simulations'.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    recording : Recording
+        Observations.
+
+    Raises
+    ------
+    ValueError
+        If the rates differ.
+    """
+    if model.output != "timeseries" or not recording.is_series:
+        return
+    if not np.isclose(model.sfreq, recording.sfreq, rtol=SAME_RATE):
+        raise ValueError(
+            f"The recording has {recording.sfreq:g} Hz, and simulations of "
+            f"{type(model).__name__} have {model.sfreq:g} Hz. Resample one of them: "
+            f".resample({model.sfreq:g}), or sfreq=None and fit again."
+        )
 
 
 def summarize_recording(recording, model, features, n_nodes, unit):

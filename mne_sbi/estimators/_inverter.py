@@ -1,7 +1,9 @@
 """The inverter: a forward model, features and an inference method as one estimator."""
 
+import dataclasses
+
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,11 +17,16 @@ from ._plots import InverterPlots
 from ._reading import forget_inputs, read_features
 from ._refine import refine_parameters
 from ._self_checks import InverterChecks
-from ._setup import make_features, make_method, make_model
+from ._setup import make_features, make_method, make_model, warn_if_symmetric
+from ._transforms import InverterTransforms
 
 
 class ModelInverter(
-    InverterPlots, InverterChecks, RegressorMixin, TransformerMixin, BaseEstimator
+    InverterPlots,
+    InverterChecks,
+    RegressorMixin,
+    InverterTransforms,
+    BaseEstimator,
 ):
     """Infer the parameters of a forward model from recordings.
 
@@ -46,6 +53,10 @@ class ModelInverter(
     simulations : SimulationBank | path-like | None
         Simulations to learn from, or the file they are in, in place of new ones: a grid
         search simulates once.
+    fresh : bool
+        Simulate anew for every pass over the training data: a network that sees no
+        simulation twice cannot learn one by heart. ``bank_`` holds those of the first
+        pass. Methods without a network, and given ``simulations``, ignore it.
     nodes : list of str | None
         Names of the rows of arrays, where they are not all nodes of the model in its
         order. MNE objects bring their names.
@@ -109,6 +120,7 @@ class ModelInverter(
         method="npe",
         n_simulations=20_000,
         simulations=None,
+        fresh=False,
         nodes=None,
         unit="dB",
         labels=None,
@@ -128,6 +140,7 @@ class ModelInverter(
         self.method = method
         self.n_simulations = n_simulations
         self.simulations = simulations
+        self.fresh = fresh
         self.nodes = nodes
         self.unit = unit
         self.labels = labels
@@ -141,12 +154,23 @@ class ModelInverter(
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    # The two hooks with which a named child sets its defaults.
+    # The hooks with which a named child sets its defaults.
     def _make_model(self):
         return make_model(self.model)
 
     def _make_features(self):
         return make_features(self.features, LogPSD())
+
+    def _make_method(self):
+        return make_method(self.method)
+
+    def _get_fixed(self):
+        """Values that settings fix, unless the prior frees them."""
+        return {}
+
+    def _get_unknown(self):
+        """Names of what is not known of the model, inferred or not."""
+        return self.prior_.names
 
     def fit(self, X=None, y=None):
         """Learn to invert.
@@ -178,7 +202,10 @@ class ModelInverter(
         self.prior_, self.fixed_ = make_prior(
             self.model_.get_parameters(), self.model_.default_free, self.prior
         )
-        self.method_ = make_method(self.method)
+        known = self._get_fixed().items()
+        self.fixed_ |= {n: v for n, v in known if n in self.fixed_}
+        warn_if_symmetric(self.model_, self._get_unknown(), self.fixed_)
+        self.method_ = self._make_method()
         if y is not None:
             fit_to_pairs(self, X, y)
         else:
@@ -206,21 +233,30 @@ class ModelInverter(
         -------
         theta : ndarray, shape (n_obs, n_params)
             Parameters in the units of ``prior_``; shape (n_obs,) after ``fit(X, y)``
-            with a one-dimensional y.
+            with a one-dimensional y, and (n_obs, n_rows * n_params) where the model is
+            of one node and each row of a recording is inverted by itself.
         std : ndarray, shape (n_obs, n_params)
             Standard deviations, only if ``return_std``.
         """
-        x, _ = read_features(self, X)
+        observed = read_features(self, X)
         if return_std and (refine or not self.method_.gives_posterior):
             raise ValueError(
                 "return_std=True gives no standard deviation of refined or point "
                 "estimates. Use method='npe' without refine=True."
             )
-        theta, draws = self._estimate(x)
+        theta, draws = self._estimate(observed.x)
         if refine:
-            theta = self._refine(x, theta, draws)
-        theta = theta[:, 0] if self.y_ndim_ == 1 else theta
-        return (theta, draws.std(axis=1)) if return_std else theta
+            theta = self._refine(observed.x, theta, draws)
+        theta = self._shape_estimates(theta, observed.n_rows)
+        if not return_std:
+            return theta
+        return theta, self._shape_estimates(draws.std(axis=1), observed.n_rows)
+
+    def _shape_estimates(self, values, n_rows):
+        """Put what belongs to one observation into one row."""
+        if self.y_ndim_ == 1 and n_rows == 1:
+            return values[:, 0]
+        return values.reshape(-1, n_rows * values.shape[1])
 
     def _estimate(self, x):
         """Posterior means (n_obs, n_params) and draws (n_obs, n_draws, n_params)."""
@@ -229,37 +265,6 @@ class ModelInverter(
             return theta, theta[:, np.newaxis]
         draws = self._draw(x, self.n_draws)
         return draws.mean(axis=1), draws
-
-    def transform(self, X):
-        """Estimate parameters, as :meth:`predict` does.
-
-        Parameters
-        ----------
-        X : array_like | MNE object | list
-            Observations.
-
-        Returns
-        -------
-        theta : ndarray, shape (n_obs, n_params)
-            Parameters.
-        """
-        return self.predict(X).reshape(-1, len(self.prior_.names))
-
-    def get_feature_names_out(self, input_features=None):
-        """Return the names of the parameters.
-
-        Parameters
-        ----------
-        input_features : None
-            Not used.
-
-        Returns
-        -------
-        names : ndarray of str, shape (n_params,)
-            The names.
-        """
-        check_is_fitted(self)
-        return np.array(self.prior_.names, dtype=object)
 
     def predict_posterior(self, X, n_draws=None, *, obs_names=None):
         """Draw from the posterior.
@@ -277,13 +282,14 @@ class ModelInverter(
         Returns
         -------
         posterior : Posterior
-            Draws with names and units.
+            Draws with names and units, of each observation, or of each row of each
+            observation where they are inverted by themselves.
         """
-        x, own_names = read_features(self, X)
-        draws = self._draw(x, self.n_draws if n_draws is None else n_draws)
-        names = own_names if obs_names is None else obs_names
+        observed = read_features(self, X, obs_names)
+        n_draws = self.n_draws if n_draws is None else n_draws
+        draws = self._draw(observed.x, n_draws)
         prior = self.prior_
-        return Posterior(draws, prior.names, prior.units, prior, names)
+        return Posterior(draws, prior.names, prior.units, prior, observed.names)
 
     def _draw(self, x, n_draws):
         # The same noise for all: a prediction does not depend on the other rows.
@@ -296,32 +302,8 @@ class ModelInverter(
             raise ValueError(
                 "refine=True needs a model of spectra: time series are random."
             )
-        return refine_parameters(self.observation_, x, theta, draws)
-
-    def _needs_model(self, what):
-        if self.features_ is None:
-            raise ValueError(
-                f"{what} needs data of the model, but this inverter was fitted with "
-                "fit(X, y) on features of the caller's."
-            )
-
-    def inverse_transform(self, theta):
-        """Compute the model's data for parameters.
-
-        Parameters
-        ----------
-        theta : array_like, shape (n_obs, n_params)
-            Parameters in the units of ``prior_``.
-
-        Returns
-        -------
-        data : ndarray, shape (n_obs, n_rows, n_freqs) or (n_obs, n_rows, n_times)
-            Spectra in dB, or time series, of the observed nodes, or of the channels of
-            a lead field.
-        """
-        check_is_fitted(self)
-        data = self.observation_.simulate_rows(theta, self.seed_)
-        return 10 * np.log10(data) if self.model_.output == "spectrum" else data
+        observation = dataclasses.replace(self.observation_, flat=True)
+        return refine_parameters(observation, x.reshape(len(x), -1), theta, draws)
 
     def score(self, X, y=None):
         """Score the predictions.
@@ -342,7 +324,7 @@ class ModelInverter(
         """
         if y is not None:
             return r2_score(y, self.predict(X))
-        observed, _ = read_features(self, X)
+        observed = read_features(self, X).x
         self._needs_model("score(X) without y")
         theta, _ = self._estimate(observed)
         predicted = self.observation_.predict_features(theta, self.seed_)

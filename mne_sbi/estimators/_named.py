@@ -43,6 +43,8 @@ class SGMInverter(ModelInverter):
     simulations : SimulationBank | path-like | None
         Simulations to learn from, or the file they are in, in place of new ones: a grid
         search simulates once.
+    fresh : bool
+        Simulate anew for every pass over the training data.
     nodes : list of str | None
         Names of the rows of arrays, where they are not all nodes of the connectome in
         its order. MNE objects bring their names.
@@ -117,6 +119,7 @@ class SGMInverter(ModelInverter):
         method="npe",
         n_simulations=20_000,
         simulations=None,
+        fresh=False,
         nodes=None,
         unit="dB",
         labels=None,
@@ -139,6 +142,7 @@ class SGMInverter(ModelInverter):
             method=method,
             n_simulations=n_simulations,
             simulations=simulations,
+            fresh=fresh,
             nodes=nodes,
             unit=unit,
             labels=labels,

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ..inference import NPE, PointRegressor
-from ._inputs import get_connectome
+from ._inputs import get_connectome, get_inner
 
 # A recording may be this much shorter than assumed before the difference matters.
 _LEAST_SHARE = 0.8
@@ -47,11 +47,16 @@ def warn_if_implausible(inverter, recording, summaries):
     summaries : ndarray, shape (n_obs, n_nodes, n_points)
         The summaries of it.
     """
-    if recording.is_average and inverter.model_.output == "spectrum":
+    stimulus = getattr(get_inner(inverter.model_), "stimulus", None)
+    if recording.is_average and stimulus is None:
         warn_user(
             "An Evoked holds what is locked to an event; the average removes most of "
-            "the ongoing activity that a spectral model describes. Give the Epochs or "
-            "the Raw."
+            "the ongoing activity that the model describes. Give the Epochs or the Raw."
+        )
+    if recording.is_series and not recording.is_average and stimulus is not None:
+        warn_user(
+            "The model has a stimulus, so that it gives averages over many of its "
+            "pulses, and the recording is none. Give the Evoked, epochs.average()."
         )
     if recording.is_series:
         _warn_if_short(inverter, recording)
@@ -64,12 +69,21 @@ def warn_if_implausible(inverter, recording, summaries):
 
 def _warn_if_short(inverter, recording):
     """Warn of sampling noise that is larger than assumed."""
+    shortest = min(recording.durations)
+    if inverter.model_.output == "timeseries":
+        # Simulated time series bring their own sampling noise.
+        simulated = inverter.model_.duration
+        if shortest < _LEAST_SHARE * simulated:
+            warn_user(
+                f"A recording has {shortest:.4g} s of usable data, but simulations "
+                f"last {simulated:.4g} s: intervals will be too narrow. Fit to the "
+                f"shortest recording, or give duration={shortest:.4g}."
+            )
+        return
     noise = getattr(inverter.features_, "noise", None)
     assumed = getattr(noise, "duration", None)
-    # Simulated time series bring their own sampling noise.
-    if assumed is None or inverter.model_.output != "spectrum":
+    if assumed is None:
         return
-    shortest = min(recording.durations)
     if shortest < _LEAST_SHARE * assumed:
         warn_user(
             f"A recording has {shortest:.4g} s of usable data, but the observation "

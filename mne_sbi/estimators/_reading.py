@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import check_array as check_sklearn_array
@@ -9,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._checks import check_array
 from .._recording import as_recording
-from ._inputs import match_nodes
+from ._inputs import check_rate, match_nodes
 from ._plausibility import warn_if_implausible, warn_if_synthetic, warn_if_unlike
 from ._sensors import match_channels, refuse_missing
 
@@ -71,9 +72,22 @@ def _as_recording(inverter, X, *, reset):
             src=inverter.src,
             mode=inverter.mode,
             picks=picks,
-            duration=inverter.duration,
+            duration=_window_length(inverter, X),
             sensors=through is not None,
         )
+
+
+def _window_length(inverter, X):
+    """Length of the windows that a Raw is cut into.
+
+    For a model of time series it is the length of the simulations too, which other
+    observations have without being cut.
+    """
+    if inverter.model_.output == "spectrum" or inverter.duration is None:
+        return inverter.duration
+    first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
+    is_raw = hasattr(first, "first_samp") and hasattr(first, "info")
+    return inverter.duration if is_raw else None
 
 
 def _log_level(verbose):
@@ -162,7 +176,54 @@ def _validate(inverter, X, y=None, *, reset):
     return check_array("X", X, dtype=None), check_array("y", y)
 
 
-def read_features(inverter, X):
+class Observed(NamedTuple):
+    """Features of observations.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_obs * n_rows, ...)
+        What the method sees, observation by observation.
+    names : tuple of str | None
+        Names of the rows of ``x``, where there are any.
+    n_rows : int
+        Rows of a recording that are inverted by themselves; 1 where they are inverted
+        together.
+    """
+
+    x: np.ndarray
+    names: tuple | None
+    n_rows: int = 1
+
+
+def name_rows(obs_names, row_names, n_obs, n_rows):
+    """Name what is inverted: observations, and the rows of each by themselves.
+
+    Parameters
+    ----------
+    obs_names : sequence of str | None
+        Names of the observations.
+    row_names : sequence of str | None
+        Names of the rows of each.
+    n_obs, n_rows : int
+        Numbers of both.
+
+    Returns
+    -------
+    names : tuple of str | None
+        ``None`` if neither have names.
+    """
+    if n_rows == 1:
+        return None if obs_names is None else tuple(obs_names)
+    if obs_names is None and row_names is None:
+        return None
+    rows = range(n_rows) if row_names is None else row_names
+    if n_obs == 1 and obs_names is None:
+        return tuple(rows)
+    observations = range(n_obs) if obs_names is None else obs_names
+    return tuple(f"{obs}, {row}" for obs in observations for row in rows)
+
+
+def read_features(inverter, X, obs_names=None):
     """Read X and make the features of it that the method has learnt from.
 
     Parameters
@@ -171,13 +232,13 @@ def read_features(inverter, X):
         A fitted inverter.
     X : array_like | MNE object | list
         Observations, or features after ``fit(X, y)`` with features.
+    obs_names : sequence of str | None
+        Names of the observations; by default those that X has.
 
     Returns
     -------
-    x : ndarray, shape (n_obs, n_features)
-        The features.
-    obs_names : tuple of str | None
-        Names of the observations, where X has them.
+    observed : Observed
+        The features, with names.
 
     Raises
     ------
@@ -188,8 +249,11 @@ def read_features(inverter, X):
     """
     check_is_fitted(inverter)
     recording = read_observations(inverter, X, reset=False)
+    if obs_names is not None:
+        recording = dataclasses.replace(recording, obs_names=tuple(obs_names))
     if recording.from_mne:
         warn_if_synthetic(inverter.model_, recording)
+        check_rate(inverter.model_, recording)
     if inverter.features_ is None:
         data = np.asarray(recording.data)
         if recording.from_mne or data.shape[1:] != inverter.input_shape_:
@@ -197,7 +261,7 @@ def read_features(inverter, X):
                 "This inverter was fitted with fit(X, y) on features of shape "
                 f"{inverter.input_shape_} per observation. Give such features."
             )
-        return data.reshape(len(data), -1), recording.obs_names
+        return Observed(data.reshape(len(data), -1), recording.obs_names)
     if inverter.ch_names_ is not None:
         recording = match_channels(recording, inverter.lead_field_, inverter.projector_)
     else:
@@ -206,4 +270,7 @@ def read_features(inverter, X):
     warn_if_implausible(inverter, recording, summaries)
     x = inverter.observation_.normalize(summaries)
     warn_if_unlike(inverter, x)
-    return x, recording.obs_names
+    n_obs = len(recording)
+    n_rows = len(x) // n_obs
+    names = name_rows(recording.obs_names, recording.names, n_obs, n_rows)
+    return Observed(x, names, n_rows)

@@ -66,6 +66,13 @@ class InverterChecks:
         x = self.observation_.observe(bank.x[bank.valid], np.random.default_rng(seed))
         return bank.theta[bank.valid], x
 
+    def _needs_model(self, what):
+        if self.features_ is None:
+            raise ValueError(
+                f"{what} needs data of the model, but this inverter was fitted with "
+                "fit(X, y) on features of the caller's."
+            )
+
     def _check_seed(self, random_state):
         """Seed of simulations for checks, from a stream that training does not use."""
         seed = self.seed_ if random_state is None else draw_seed(random_state)

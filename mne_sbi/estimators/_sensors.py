@@ -10,6 +10,8 @@ from .._recording_sources import is_no_region
 from .._region_names import normalize_region_name
 from .._sensors import sensor_projector
 from ..features._sensors import SensorMixing
+from ..models import Recorded
+from ._inputs import get_inner
 from ._plausibility import warn_user
 
 # FIFF.FIFFV_PROJ_ITEM_EEG_AVREF of MNE-Python
@@ -37,9 +39,10 @@ def find_sensors(model, lead_field, recording, labels=None, nodes=None):
     -------
     lead_field : LeadField
         From regions to the channels of the recording, with its reference.
-    nodes : ndarray of int
-        The model's nodes that the sensors see.
-    mixing : SensorMixing
+    nodes : ndarray of int | None
+        The model's nodes that the sensors see; ``None`` for a :class:`Recorded` model,
+        which gets the lead field as a setting.
+    mixing : SensorMixing | None
         From these nodes to the channels.
 
     Raises
@@ -52,7 +55,8 @@ def find_sensors(model, lead_field, recording, labels=None, nodes=None):
             "nodes= names rows that are regions, but with lead_field= the rows are "
             "channels. Leave nodes out."
         )
-    if model.node_names is None:
+    names = get_inner(model).node_names
+    if names is None and not get_inner(model).single_node:
         raise ValueError(
             f"lead_field= needs a model whose nodes have names, and "
             f"{type(model).__name__} has none. Give it a connectome."
@@ -66,10 +70,32 @@ def find_sensors(model, lead_field, recording, labels=None, nodes=None):
             "Arrays do not say which sensors recorded them. Give objects of "
             "MNE-Python, or lead_field=LeadField(...) with a row per row of the data."
         )
-    _, covered = lead_field.for_nodes(model.node_names)
-    _warn_if_partial(lead_field, model.node_names, covered, labels)
+    if names is None:
+        names = _name_single_node(lead_field)
+    _, covered = lead_field.for_nodes(names)
+    _warn_if_partial(lead_field, names, covered, labels)
+    if isinstance(model, Recorded):
+        # It mixes by itself, before it adds the noise of sensors.
+        model.set_params(lead_field=lead_field)
+        return lead_field, None, None
+    if model.node_names is None:
+        raise ValueError(
+            f"lead_field= with {type(model).__name__}, whose one node has no name, "
+            "needs the model as it is recorded: model=Recorded(...)."
+        )
     nodes = np.flatnonzero(covered)
     return lead_field, nodes, make_mixing(lead_field, model, nodes)
+
+
+def _name_single_node(lead_field):
+    """Return the one node of a lead field, which is that of a model of one node."""
+    if len(lead_field.node_names) != 1:
+        raise ValueError(
+            f"The model has one node, and the lead field {len(lead_field.node_names)}. "
+            "Give the lead field of one region, as LeadField.from_forward(forward, "
+            "[label]) makes it, or a connectome for several."
+        )
+    return lead_field.node_names
 
 
 def _warn_if_partial(lead_field, names, covered, labels):

@@ -10,9 +10,11 @@ from sklearn.base import clone
 
 from .._checks import check_option
 from .._priors import Prior
+from .._symmetries import describe_symmetry, find_symmetries
 from ..features import FeatureExtractor
 from ..simulation import SimulationBank, read_simulation_bank
 from ..simulation._recipe import as_model, describe_settings
+from ._plausibility import warn_user
 
 _METHODS = {"npe": "NPE", "point": "PointRegressor", "abc": "RejectionABC"}
 # Fewer simulations cannot be split for training and validation.
@@ -101,6 +103,42 @@ def make_method(method):
             f"{method!r}."
         )
     return clone(method)
+
+
+def needs_sequences(method):
+    """Say whether a method's network runs along sequences.
+
+    Parameters
+    ----------
+    method : InferenceMethod
+        The method.
+
+    Returns
+    -------
+    needs : bool
+        Otherwise the features of an observation are one row of numbers.
+    """
+    return getattr(method, "embedding", "mlp") != "mlp"
+
+
+def warn_if_symmetric(model, free, fixed):
+    """Warn of parameters that no data can tell apart.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    free : sequence of str
+        The parameters that are not known.
+    fixed : dict of float
+        The others.
+    """
+    for symmetry in find_symmetries(model.get_symmetries(), free, fixed=fixed):
+        warn_user(
+            f"{describe_symmetry(symmetry)}. Along this direction the posterior is as "
+            "wide as the prior, however good the data. Fix one of them in the prior, "
+            "or infer combinations that stay the same."
+        )
 
 
 def check_n_simulations(n):
