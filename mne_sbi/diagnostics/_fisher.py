@@ -57,6 +57,19 @@ class PriorScale:
         with np.errstate(over="ignore"):
             return np.where(self.is_log, np.exp(values), values)
 
+    def tangent(self, symmetry, theta):
+        """Return the direction of a rescaling at a point, shape (n_params,).
+
+        Parameters
+        ----------
+        symmetry : dict of float
+            The exponent of each parameter.
+        theta : array, shape (n_params,)
+            The point.
+        """
+        exponents = np.array([symmetry.get(name, 0.0) for name in self.prior.names])
+        return exponents * np.where(self.is_log, 1.0, theta) / self.sd
+
     def _warp(self, theta):
         safe = np.where(self.is_log, theta, 1.0)
         return np.where(self.is_log, np.log(safe), theta)
@@ -254,6 +267,28 @@ def _positive_part(matrix):
     """Replace negative eigenvalues by zero."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     return (vectors * np.maximum(values, 0)) @ vectors.T
+
+
+def remove_directions(fisher, directions):
+    """Set the information along directions to zero.
+
+    Parameters
+    ----------
+    fisher : ndarray, shape (..., n_params, n_params)
+        The information.
+    directions : sequence of ndarray, shape (n_params,)
+        Directions along which the data do not change.
+
+    Returns
+    -------
+    fisher : ndarray, shape (..., n_params, n_params)
+        What is left of it.
+    """
+    if not len(directions):
+        return fisher
+    basis = np.linalg.svd(np.array(directions), full_matrices=False)[2]
+    keep = np.eye(fisher.shape[-1]) - basis.T @ basis
+    return keep @ fisher @ keep
 
 
 def contraction_of(fisher):

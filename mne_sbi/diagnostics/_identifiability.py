@@ -1,6 +1,6 @@
 """Identifiability: what recordings of this kind can tell about parameters at all."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ._fisher import (
     contraction_of,
     fisher_information,
     make_design,
+    remove_directions,
     simulate_features,
 )
 
@@ -82,7 +83,7 @@ class Identifiability:
     @property
     def eigenvalues(self):
         """Information along each direction, descending, shape (n_params,)."""
-        return np.linalg.eigvalsh(self.fisher)[::-1]
+        return np.maximum(np.linalg.eigvalsh(self.fisher)[::-1], 0.0)
 
     @property
     def eigenvectors(self):
@@ -260,6 +261,8 @@ def identifiability(
     -----
     The derivatives of the mean features are central differences of simulations with
     common random numbers, their covariance that of replicates at the point itself.
+    Along an exact symmetry of the model the information is set to zero, which it is.
+
     What the features tell through their *covariance* is left out, and so is everything
     that is not linear within ``step``: a network can learn more, or less where the
     point lies close to a bifurcation.
@@ -281,19 +284,22 @@ def identifiability(
             "another prior."
         )
     fisher, leave_out = fisher_information(made[:, good], distance)
-    values = recipe.fixed | dict(zip(recipe.prior.names, centre, strict=True))
-    result = Identifiability(
+    symmetries = find_symmetries(
+        model.get_symmetries(), recipe.prior.names, fixed=recipe.fixed
+    )
+    # Differences over a step leave the curve along which an exact symmetry moves.
+    scale = PriorScale(recipe.prior)
+    null = [scale.tangent(symmetry, centre) for symmetry in symmetries]
+    return Identifiability(
         prior=recipe.prior,
         at=centre,
-        fisher=fisher,
-        contraction_error=contraction_error(leave_out),
-        symmetries=(),
+        fisher=remove_directions(fisher, null),
+        contraction_error=contraction_error(remove_directions(leave_out, null)),
+        symmetries=tuple(symmetries),
         n_features=made.shape[2],
         n_replicates=int(good.sum()),
         n_failed=int((~good).sum()),
     )
-    found = find_symmetries(model.get_symmetries(), result.names, fixed=values)
-    return replace(result, symmetries=tuple(found))
 
 
 def _default_features(model, features):

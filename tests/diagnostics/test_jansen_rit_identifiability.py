@@ -87,6 +87,20 @@ def test_contraction_of_the_spectrum_of_ten_seconds(synapses, expected):
     assert "a" in result.summary().splitlines()[1]
 
 
+def test_nothing_is_known_along_an_exact_symmetry():
+    model = JansenRit(sfreq=128.0, duration=10.0)
+    result = identifiability(
+        model,
+        {"sigma": "free", "a": 100.0, "b": 50.0},
+        at={"C": 135.0},
+        n_replicates=200,
+        random_state=0,
+    )
+    assert [set(s) for s in result.symmetries] == [{"A", "B", "C", "mu", "sigma"}]
+    assert result.eigenvalues[-1] < 1e-9 * result.eigenvalues[0]
+    assert "A, B, C, mu and sigma can be rescaled together" in result.summary()
+
+
 @pytest.mark.slow
 def test_gain_and_noise_cannot_be_told_apart_where_the_node_is_linear():
     """There the spectrum is proportional to (gain sigma)^2."""
