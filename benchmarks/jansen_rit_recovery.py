@@ -58,7 +58,9 @@ def main():
     columns = {"inverter": "inverter", "test": "test"} | {n: f"R2 {n}" for n in NAMES}
     columns |= {"mean": "mean", "low": "coverage, lowest", "high": "highest"}
     columns |= {"minutes": "min", "cpu": "CPU-min"}
-    report("Jansen-Rit, 10 s at 128 Hz: R2 and 90 % intervals", rows, columns, args.json)
+    report(
+        "Jansen-Rit, 10 s at 128 Hz: R2 and 90 % intervals", rows, columns, args.json
+    )
 
 
 def tests(noisy):

@@ -5,6 +5,7 @@ from ._calibration import sbc_ranks as sbc_ranks
 from ._identifiability import Identifiability as Identifiability
 from ._identifiability import identifiability as identifiability
 from ._predictive import calibrated_rms as calibrated_rms
+from ._predictive import predictive_coverage as predictive_coverage
 from ._predictive import regional_correlation as regional_correlation
 from ._predictive import spectral_baselines as spectral_baselines
 from ._predictive import spectral_correlation as spectral_correlation

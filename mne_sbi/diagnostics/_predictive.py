@@ -87,6 +87,36 @@ def calibrated_rms(measured, predicted):
     return np.sqrt((measured.var(axis=-1) * (1 - r**2)).mean(axis=-1))
 
 
+def predictive_coverage(measured, predicted, level=0.9):
+    """Tell how much of what was measured lies inside of what is predicted.
+
+    Parameters
+    ----------
+    measured : array, shape (n_obs, n_features)
+        Features of observations.
+    predicted : array, shape (n_obs, n_draws, n_features)
+        Simulated features of posterior draws, as
+        :meth:`mne_sbi.ModelInverter.posterior_predictive` gives them. Draws with NaN
+        are left out.
+    level : float
+        Level of the central intervals, in (0, 1).
+
+    Returns
+    -------
+    coverage : ndarray, shape (n_obs,)
+        Share of the features in their intervals: about ``level`` where the model can
+        do what it should.
+    """
+    measured = check_array("measured", measured, shape=("n_obs", "n_features"))
+    shape = (measured.shape[0], "n_draws", measured.shape[1])
+    predicted = check_array("predicted", predicted, shape=shape, finite=False)
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}.")
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(predicted, [tail, 1 - tail], axis=1)
+    return ((measured >= low) & (measured <= high)).mean(axis=1)
+
+
 def spectral_baselines(measured, freqs):
     """Score trivial predictions of regional spectra.
 

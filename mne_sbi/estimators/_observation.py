@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, draw_seed
 from .._priors import Prior
 from ..features import FeatureExtractor
 from ..features._sensors import SensorMixing, make_simulated_features
@@ -169,6 +169,31 @@ class ObservationModel:
         if self.model.output == "spectrum":
             return self.mixing.mix_power(data)
         return self.mixing.mix_series(data)
+
+    def predict_noisy(self, theta, rng):
+        """Simulate features as they would be recorded.
+
+        Parameters
+        ----------
+        theta : array_like, shape (n, n_params)
+            Parameters.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        features : ndarray of float32, shape (n, n_features)
+            Features with noise; NaN where a simulation is not finite.
+        """
+        data = self.simulate_nodes(theta, draw_seed(rng))
+        summaries = summarize(self.model, self.simulated_features, data)
+        if summaries is None:
+            raise RuntimeError("The model gives no finite data for these parameters.")
+        good = np.isfinite(summaries).all(axis=(1, 2))
+        made = self.observe(summaries[good], rng).reshape(good.sum(), -1)
+        features = np.full((len(summaries), made.shape[1]), np.nan, np.float32)
+        features[good] = made
+        return features
 
     def predict_features(self, theta, seed=0):
         """Return the features that parameters predict, without observation noise."""

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import draw_seed
-from ..diagnostics import Calibration
+from ..diagnostics import Calibration, identifiability
+from ._reading import read_features
 
 # Tells the random numbers of checks from those of the training, whose seed may be the
 # same number.
@@ -65,6 +66,74 @@ class InverterChecks:
         )
         x = self.observation_.observe(bank.x[bank.valid], np.random.default_rng(seed))
         return bank.theta[bank.valid], x
+
+    def posterior_predictive(self, X, n_draws=200, *, random_state=None):
+        """Simulate what the posterior predicts, beside what was measured.
+
+        Parameters
+        ----------
+        X : array_like | MNE object | list
+            Observations, as for :meth:`ModelInverter.predict`.
+        n_draws : int
+            Number of posterior draws that are simulated for each observation.
+        random_state : None | int
+            Source of randomness of the simulations.
+
+        Returns
+        -------
+        measured : ndarray, shape (n_obs, n_features)
+            Features of the observations. Where rows are inverted by themselves, each
+            row counts as an observation.
+        predicted : ndarray, shape (n_obs, n_draws, n_features)
+            Features of simulations with parameters from the posterior, with noise. Of
+            draws that the model refuses, or that are not finite, they are NaN.
+
+        See Also
+        --------
+        mne_sbi.diagnostics.predictive_coverage : How much of the measured is predicted.
+        """
+        check_is_fitted(self)
+        self._needs_model("posterior_predictive()")
+        x = read_features(self, X).x
+        measured = x.reshape(len(x), -1)
+        rng = np.random.default_rng(self._check_seed(random_state))
+        predicted = [
+            self.observation_.predict_noisy(theta, rng)
+            for theta in self._draw(x, n_draws)
+        ]
+        return measured, np.stack(predicted)
+
+    def identifiability(self, at=None, *, n_replicates=1000, random_state=None):
+        """Measure what the recording can tell about the parameters at all.
+
+        Parameters
+        ----------
+        at : dict of float | None
+            The point at which it is measured; by default the middle of the prior.
+        n_replicates : int
+            Simulations of each of the ``2 * n_params + 1`` points.
+        random_state : None | int
+            Source of randomness.
+
+        Returns
+        -------
+        result : Identifiability
+            Exact symmetries, Fisher information and what follows from it; see
+            :func:`mne_sbi.diagnostics.identifiability`, which needs no training.
+        """
+        check_is_fitted(self)
+        self._needs_model("identifiability()")
+        observation = self.observation_
+        return identifiability(
+            self.model_,
+            self.prior_,
+            observation.simulated_features,
+            at=at,
+            fixed=self.fixed_,
+            nodes=observation.nodes,
+            n_replicates=n_replicates,
+            random_state=self._check_seed(random_state),
+        )
 
     def _needs_model(self, what):
         if self.features_ is None:
