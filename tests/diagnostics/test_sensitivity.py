@@ -1,4 +1,4 @@
-"""Sensitivity indices against analytic ones, SciPy's and SALib's."""
+"""Sensitivity of models whose indices are known."""
 
 import jax
 import jax.numpy as jnp
@@ -7,14 +7,6 @@ import pytest
 
 from mne_sbi import Parameter, Prior
 from mne_sbi.diagnostics import morris_sensitivity, sobol_sensitivity
-from mne_sbi.diagnostics._sensitivity_indices import (
-    MorrisDesign,
-    SobolDesign,
-    draw_weights,
-    elementary_effects,
-    morris_indices,
-    sobol_indices,
-)
 from mne_sbi.features import LogPSD
 from mne_sbi.models import ForwardModel, JansenRit, PulseTrain
 
@@ -112,42 +104,6 @@ def test_all_outputs_together():
     assert ((low <= whole) & (whole <= high)).all()
 
 
-def test_same_as_scipy():
-    from scipy import stats
-
-    rng = np.random.default_rng(0)
-    values = rng.standard_normal((64, 5, 40)) + rng.standard_normal((64, 1, 40))
-    expected = stats.sobol_indices(
-        func={
-            "f_A": values[:, 0].T,
-            "f_B": values[:, 1].T,
-            "f_AB": np.moveaxis(values[:, 2:], (1, 2, 0), (0, 1, 2)),
-        },
-        n=64,
-    )
-    found, _ = sobol_indices(values, draw_weights(64, 20, rng), 0.9)
-    np.testing.assert_allclose(found["first_order"], expected.first_order)
-    np.testing.assert_allclose(found["total_order"], expected.total_order)
-
-
-def test_interval_covers_as_often_as_it_says():
-    """With independent points, for which the bootstrap is made."""
-    rng = np.random.default_rng(0)
-    factors = np.array([1.0, 2.0])
-    inside = []
-    for _ in range(300):
-        a, b = rng.random((2, 256, 2))
-        mixed = np.stack([np.where(np.arange(2) == i, b, a) for i in range(2)], axis=1)
-        points = np.concatenate([a[:, None], b[:, None], mixed], axis=1)
-        values = (points @ factors)[..., np.newaxis]
-        found, whole = sobol_indices(values, draw_weights(256, 200, rng), 0.9)
-        np.testing.assert_allclose(found["total_order"][0], whole["total_order"])
-        for name in ("first_order", "total_order"):
-            low, high = whole[f"{name}_interval"].T
-            inside.append((low <= [0.2, 0.8]) & ([0.2, 0.8] <= high))
-    assert np.mean(inside, axis=0) == pytest.approx(0.9, abs=0.04)
-
-
 def noisy(a, b, key):
     value = a + jnp.sqrt(1 / 12) * jax.random.normal(key)
     return value, value
@@ -185,39 +141,6 @@ def test_random_state(measure):
         measure(model, features=first, random_state=seed, **size) for seed in (0, 0, 1)
     ]
     assert same(results[0], results[1]) and not same(results[0], results[2])
-
-
-def test_morris_design():
-    rng = np.random.default_rng(0)
-    walks = MorrisDesign(3, 8, rng).draw(2000)
-    assert walks.shape == (2000, 4, 3)
-    levels = np.unique(walks.round(9))
-    np.testing.assert_allclose(levels, np.arange(8) / 7, atol=1e-8)
-    counts = np.bincount(np.round(7 * walks[:, 0]).astype(int).ravel(), minlength=8)
-    assert counts.min() > 600  # of 750
-    steps = np.diff(walks, axis=1)
-    np.testing.assert_allclose(np.abs(steps).sum(axis=1), 4 / 7)
-    np.testing.assert_allclose(np.abs(steps).sum(axis=2), 4 / 7)
-
-
-def test_morris_same_as_salib():
-    from SALib.analyze import morris
-
-    rng = np.random.default_rng(0)
-    design = MorrisDesign(3, 4, rng)
-    points = design.draw(30)
-    values = points[..., 0] + 2 * points[..., 1] * points[..., 2] ** 2
-    problem = {"num_vars": 3, "names": list("abc"), "bounds": [[0, 1]] * 3}
-    expected = morris.analyze(problem, points.reshape(-1, 3), values.ravel())
-    effects = elementary_effects(values[..., np.newaxis], points, design.step)
-    weights = draw_weights(30, 4000, rng)
-    found, whole = morris_indices(effects, weights, 0.95)
-    for name in ("mu", "mu_star", "sigma"):
-        np.testing.assert_allclose(found[name][0], expected[name], atol=1e-12)
-    half = np.diff(found["mu_star_interval"][0])[:, 0] / 2
-    np.testing.assert_allclose(half, expected["mu_star_conf"], rtol=0.3, atol=1e-12)
-    np.testing.assert_allclose(whole["mu_star"], found["mu_star"][0])
-    np.testing.assert_allclose(whole["sigma"], found["sigma"][0])
 
 
 def test_morris_tells_interaction():
@@ -338,97 +261,6 @@ def test_too_few_rows(kind):
         sobol_sensitivity(model, features=first, n=64, random_state=0)
 
 
-class Sine(ForwardModel):
-    """A wave of known power and frequency, on two nodes."""
-
-    parameters = (
-        Parameter("frequency", 5.0, 30.0, 10.0, "Hz"),
-        Parameter("gain", 0.1, 10.0, 1.0, scale="log"),
-    )
-    block_size = 8
-
-    def __init__(self, *, sfreq=100.0, duration=4.0, seen=()):
-        self.sfreq = sfreq
-        self.duration = duration
-        self.seen = seen
-
-    def simulate(self, params, key):
-        times = jnp.arange(round(self.sfreq * self.duration)) / self.sfreq
-        wave = jnp.sin(2 * jnp.pi * params["frequency"] * times)
-        # Some power everywhere, which is not rounding error.
-        wave = wave + 0.01 * np.random.default_rng(0).standard_normal(len(times))
-        return params["gain"] * jnp.stack([wave, 2 * wave])
-
-    def simulate_batch(self, params, key):
-        assert len(params["gain"]) <= self.block_size
-        return super().simulate_batch(params, key)
-
-
-def test_built_in_features():
-    found = morris_sensitivity(Sine(), n_trajectories=20, random_state=0)
-    assert found.features == (
-        "log_power",
-        "peak_frequency",
-        "relative_alpha",
-        "median_frequency",
-        "log_psd",
-    )
-    by_name = dict(zip(found.features, found.mu_star, strict=True))
-    # Of 25 Hz and of 40 dB; the peak to half a bin of 0.5 Hz, over the step of 4/7.
-    np.testing.assert_allclose(by_name["peak_frequency"], [25, 0], atol=0.9)
-    np.testing.assert_allclose(by_name["median_frequency"], [25, 0], atol=0.9)
-    np.testing.assert_allclose(by_name["log_power"], [0, 40], atol=0.5)
-    assert by_name["relative_alpha"][0] > 0.3 and by_name["relative_alpha"][1] < 1e-4
-    outputs = found.outputs["log_psd"]
-    assert outputs["mu"].shape == (2, 89, 2)
-    np.testing.assert_allclose(outputs["axis"], np.arange(1, 45.1, 0.5))
-    np.testing.assert_allclose(outputs["mu"][..., 1], 40, atol=0.2)
-
-
-def test_extractors_see_what_a_network_sees():
-    """The default scaling takes the gain out."""
-    features = {"shape": LogPSD(2, 40), "raw": LogPSD(2, 40, scaling="none")}
-    found = sobol_sensitivity(Sine(), features=features, n=16, random_state=0)
-    assert found.total_order[0, 1] < 1e-4 < 0.1 < found.total_order[1, 1]
-    assert found.outputs["shape"]["axis"][[0, -1]].tolist() == [2, 40]
-
-
-class Slope(ForwardModel):
-    """A power law, a spectral model."""
-
-    output = "spectrum"
-    parameters = (
-        Parameter("exponent", 0.5, 2.0, 1.0),
-        Parameter("gain", 0.1, 10.0, 1.0, scale="log"),
-    )
-
-    def __init__(self, freqs=(1.0, 2.0, 5.0, 10.0)):
-        self.freqs = freqs
-
-    def simulate(self, params, key):
-        freqs = jnp.asarray(self.freqs)
-        return (params["gain"] * freqs ** -params["exponent"])[jnp.newaxis]
-
-
-def test_spectral_models():
-    def decibels(psd, freqs):
-        assert freqs.tolist() == [1, 2, 5, 10]
-        return 10 * np.log10(psd)
-
-    features = ["log_psd", "median_frequency", LogPSD(scaling="none"), decibels]
-    found = sobol_sensitivity(Slope(), features=features, n=64, random_state=0)
-    assert found.features == ("log_psd", "median_frequency", "LogPSD", "decibels")
-    # At 1 Hz, the exponent does nothing.
-    for name in ("log_psd", "LogPSD", "decibels"):
-        outputs = found.outputs[name]
-        assert outputs["axis_label"] == "frequency (Hz)"
-        np.testing.assert_allclose(outputs["axis"], [1, 2, 5, 10])
-        np.testing.assert_allclose(outputs["total_order"][0, 0], [0, 1], atol=0.03)
-        exponent = (15 * np.log10(10)) ** 2 / ((15 * np.log10(10)) ** 2 + 20**2)
-        assert outputs["first_order"][0, 3, 0] == pytest.approx(exponent, abs=0.05)
-    assert found.first_order[1, 1] == pytest.approx(0, abs=1e-6)
-
-
 def test_results():
     found = sobol_sensitivity(
         ISHIGAMI, features={"x": first, "both": series}, n=1024, random_state=0
@@ -493,13 +325,6 @@ def test_wrong_input_of_screening():
         morris_sensitivity(ISHIGAMI, features=first, n_trajectories=1)
 
 
-def test_frequencies_without_alpha():
-    with pytest.raises(ValueError, match="relative_alpha needs frequencies"):
-        sobol_sensitivity(Slope((20.0, 30.0)), n=16)
-    found = sobol_sensitivity(Slope((20.0, 30.0)), n=16, features="log_power")
-    assert found.features == ("log_power",)
-
-
 def test_times_of_averages_begin_before_the_events():
     class Evoked(Toy):
         stimulus = PulseTrain(tmin=-0.2)
@@ -525,11 +350,3 @@ def test_jansen_rit():
     assert rhythm["sigma"] < 0.15
     # Nearly all is interaction.
     assert found.first_order[1].sum() < 0.7 < 2 < found.total_order[1].sum()
-
-
-def test_sequence_goes_on():
-    """Rows that replace others are those that a longer design would have had."""
-    one = SobolDesign(2, np.random.default_rng(0))
-    parts = np.concatenate([one.draw(16), one.draw(5), one.draw(11)])
-    whole = SobolDesign(2, np.random.default_rng(0)).draw(32)
-    np.testing.assert_array_equal(parts, whole)
