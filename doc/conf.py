@@ -27,6 +27,11 @@ exclude_patterns = ["_build", "auto_examples/*.ipynb", "auto_examples/*.md5"]
 root_doc = "index"
 
 autosummary_generate = True
+# Where file names do not tell capitals apart, a class and a function of one name would
+# be one page.
+autosummary_filename_map = {
+    "mne_sbi.diagnostics.Identifiability": "mne_sbi.diagnostics.Identifiability_class"
+}
 autodoc_default_options = {"members": True, "inherited-members": True}
 # Parameter types are prose for people here, not links.
 numpydoc_show_class_members = False

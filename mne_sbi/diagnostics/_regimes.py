@@ -10,7 +10,8 @@ from ..features import LogPSD
 from ..simulation._recipe import make_recipe
 
 # A node of the Jansen-Rit model with a standard deviation above this many volts makes
-# large slow spikes as in a seizure; its alpha rhythm has 2 mV (Jansen & Rit 1995).
+# large slow spikes as in a seizure; its alpha rhythm at the standard parameters has 2.1
+# mV, measured.
 _SEIZURE_LIKE = 8e-3
 _ALPHA = (8.0, 12.0)  # Hz
 # Where the peak is looked for, in Hz: below, slow drifts win.
