@@ -10,7 +10,13 @@ import pytest
 from scipy.signal import periodogram
 
 from mne_sbi import LeadField, Parameter
-from mne_sbi.models import ForwardModel, Recorded, SpectralGraphModel
+from mne_sbi.models import (
+    ForwardModel,
+    JansenRit,
+    PulseTrain,
+    Recorded,
+    SpectralGraphModel,
+)
 from mne_sbi.testing import check_forward_model, make_connectome
 
 PLUGIN = Path(__file__).parents[1] / "data" / "plugin_hopf"
@@ -361,3 +367,29 @@ def test_errors_name_the_remedy():
     )
     with pytest.raises(ValueError, match="has no parameter 'snr'"):
         Recorded(Sources()).simulate_batch({"snr": np.ones(2)}, KEY)
+
+
+def test_jansen_rit_with_a_gain_has_one_more_symmetry():
+    model = Recorded(JansenRit(sfreq=100.0, duration=1.0), highpass=1.0)
+    assert model.single_node
+    assert model.block_size == model.model.block_size
+    generator = next(s for s in model.get_symmetries() if "gain" in s)
+    params = {p.name: np.array([p.default]) for p in model.get_parameters()}
+    # A power of two, so that nothing is rounded.
+    other = {name: v * 2.0 ** generator.get(name, 0) for name, v in params.items()}
+    one, two = (model.simulate_batch(p, KEY) for p in (params, other))
+    assert np.isfinite(one).all()
+    np.testing.assert_array_equal(one, two)
+
+
+def test_evoked_responses_are_recorded_in_the_same_way():
+    pulses = PulseTrain(n_pulses=4, interval=0.5, tmin=-0.1)
+    inner = JansenRit(sfreq=100.0, duration=0.4, stimulus=pulses)
+    data = run(Recorded(inner, lowpass=30.0), 2)
+    assert data.shape == (2, 1, 40)
+    assert np.isfinite(data).all()
+
+
+@pytest.mark.slow
+def test_contract_round_jansen_rit():
+    check_forward_model(Recorded(JansenRit(sfreq=100.0, duration=1.0)))
