@@ -60,7 +60,7 @@ def main():
     columns |= {"halves": "halves differ by", "unit": "unit"}
     report("Jansen-Rit and EEGBCI subject 1", rows, columns, args.json)
     if args.figure:
-        for i, (name, raw) in enumerate(raws.items()):
+        for name, raw in raws.items():
             fname = Path(args.figure).with_stem(f"{Path(args.figure).stem}_{name}")
             figure = inverter.plot_predictive(raw, 1, show=False)
             figure.savefig(fname, dpi=100)
@@ -87,22 +87,24 @@ def check_prediction(inverter, raws):
     return rows
 
 
-def pool(posterior, column, rows=slice(None)):
-    """Draws of a parameter, averaged over channels and halves."""
-    return posterior.draws[rows, :, column].mean(axis=0)
+def pool(posterior, column, rng):
+    """Draws of a parameter in each half, averaged over channels, shape (2, n_draws).
+
+    Halves are independent recordings. Channels side by side see the same sources: their
+    mean is taken to be no better known than each of them.
+    """
+    halves = np.split(posterior.draws[..., column], 2)
+    return np.array([rng.permutation(half.mean(axis=0)) for half in halves])
 
 
 def compare(found, column, name):
     """Means, their difference with an interval, and how the halves differ."""
-    closed, opened = (pool(found[k], column) for k in ("closed", "open"))
     rng = np.random.default_rng(0)
-    difference = closed - rng.permutation(opened)
+    pooled = {k: pool(posterior, column, rng) for k, posterior in found.items()}
+    closed, opened = (pooled[k].mean(axis=0) for k in ("closed", "open"))
+    difference = closed - opened
     low, high = np.quantile(difference, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    n = len(CHANNELS)
-    halves = [
-        pool(p, column, slice(n)).mean() - pool(p, column, slice(n, None)).mean()
-        for p in found.values()
-    ]
+    halves = [np.ptp(draws.mean(axis=1)) for draws in pooled.values()]
     return {
         "quantity": name,
         "open": opened.mean(),

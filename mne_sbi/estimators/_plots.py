@@ -56,7 +56,8 @@ class InverterPlots:
         x, obs_names, _ = read_features(self, X)
         row = _find_observation(obs, len(x), obs_names)
         draws = self._draw(x[[row]], n_draws)[0]
-        return _plot_spectra(self, x[row], draws, picks, show)
+        name = None if obs_names is None else obs_names[row]
+        return _plot_spectra(self, x[row], draws, picks, show, name)
 
     def add_to_report(
         self,
@@ -147,14 +148,14 @@ def _find_observation(obs, n_obs, obs_names):
     return int(obs)
 
 
-def _plot_spectra(inverter, x, draws, picks, show):
+def _plot_spectra(inverter, x, draws, picks, show, name=None):
     """Plot one observation's features against what draws predict.
 
     Parameters
     ----------
     inverter : ModelInverter
         A fitted inverter.
-    x : ndarray, shape (n_features,)
+    x : ndarray, shape (n_features,) | (n_rows, n_points)
         The features.
     draws : ndarray, shape (n_draws, n_params)
         Posterior draws.
@@ -162,9 +163,12 @@ def _plot_spectra(inverter, x, draws, picks, show):
         Rows to show.
     show : bool
         Show the figure.
+    name : str | None
+        Name of the observation, for one that is a single row.
     """
     from ..viz import plot_predictive
 
+    x = x.reshape(-1)
     observation, model = inverter.observation_, inverter.model_
     nodes = observation.simulate_nodes(draws, inverter.seed_)
     summaries = summarize(model, observation.simulated_features, nodes)
@@ -173,6 +177,8 @@ def _plot_spectra(inverter, x, draws, picks, show):
         raise RuntimeError("The model gives no finite data for any of these draws.")
     summaries = summaries[good]
     names = observation.row_names
+    if observation.by_row:
+        names = None if name is None else [name]
     n_rows = summaries.shape[1] if names is None else len(names)
     shape = (-1, n_rows, len(x) // n_rows)
     noisy = None
@@ -342,7 +348,8 @@ def _report_spectra(inverter, report, x, posterior, place):
         return
 
     def make(i):
-        return _plot_spectra(inverter, x[i], posterior.draws[i, :_N_DRAWS], None, False)
+        draws = posterior.draws[i, :_N_DRAWS]
+        return _plot_spectra(inverter, x[i], draws, None, False, captions[i])
 
     captions = _captions(posterior)
     add_figures(report, make, captions, "Measured and predicted spectra", **place)

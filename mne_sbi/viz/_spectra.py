@@ -24,7 +24,8 @@ def plot_predictive(
 ):
     """Plot measured spectra against those that the posterior predicts.
 
-    The first panel is the mean over regions, the others are single regions. The dark
+    The first panel is the mean over regions, if there are several; the others are
+    single regions. The dark
     band holds 90 % of the predictions; the light one, 90 % of the predictions with
     observation noise, in which nine of ten measured points should lie.
 
@@ -137,7 +138,7 @@ def _panels(measured, predicted, freqs, names, noisy, nodes, rows="regions"):
         n_shown = min(_N_SHOWN, n_nodes)
         nodes = ((np.arange(n_shown) + 0.5) * n_nodes / n_shown).astype(int)
     one = rows.removesuffix("s")
-    chosen = [(f"mean of {n_nodes} {rows}", slice(None))]
+    chosen = [(f"mean of {n_nodes} {rows}", slice(None))] if n_nodes > 1 else []
     chosen += [(names[i] if names is not None else f"{one} {i}", [i]) for i in nodes]
     ends = [(1 - _LEVEL) / 2, 0.5, (1 + _LEVEL) / 2]
     panels = []
@@ -159,7 +160,7 @@ def _draw_panels(fig, axes, panels):
         # The lowest panel of a column carries the label.
         if i + n_columns >= len(panels):
             ax.set_xlabel("frequency (Hz)")
-    fig.supylabel("power (dB, standardised)", fontsize="medium")
+    fig.supylabel("power (dB, normalised)", fontsize="medium")
     handles = axes[0, 0].get_legend_handles_labels()
     fig.legend(*handles, loc="outside upper left", ncols=4, frameon=False)
 
