@@ -323,8 +323,8 @@ def _rate(p, potential):
 
 def _rate_slope(p, potential):
     """Return the derivative of the firing rate in 1/(s V)."""
-    share = _rate(p, potential) / p["v_max"]
-    return p["r"] * p["v_max"] * share * (1 - share)
+    bend = np.tanh(0.5 * p["r"] * (potential - p["v0"]))
+    return 0.25 * p["r"] * p["v_max"] * (1 - np.square(bend))
 
 
 def _slopes(p, potential):

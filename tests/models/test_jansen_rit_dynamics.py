@@ -251,3 +251,13 @@ def test_no_draws():
     potential, n_points = dynamics.fixed_points(empty)
     assert potential.shape == (0, 3) and n_points.shape == (0,)
     assert dynamics.classify(empty)["regime"].shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"C": 0.0}, {"v_max": 0.0}, {"A": 0.0}, {"r": 1e5}, {"mu": 1e6}]
+)
+def test_without_feedback_there_is_one_stable_fixed_point(changes):
+    regimes = dynamics.classify(one(**changes))
+    assert regimes["regime"][0] == "noise-driven"
+    # A sigmoid that is a step, or saturated, has no slope at the fixed point either.
+    assert regimes["growth_rate"][0] == pytest.approx(-50.0, abs=0.1)
