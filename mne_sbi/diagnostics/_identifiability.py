@@ -26,6 +26,8 @@ _LEAST_REPLICATES = 50
 # determined, and from which hardly: an information of 8 and of 0.56 priors. Words for
 # readers; the numbers stand beside them.
 _WELL, _HARDLY = 1 / 3, 0.8
+# Information along the best known direction, in priors, below which something is wrong.
+_NOTHING = 0.5
 # Share of the largest weight of a direction from which a parameter is named.
 _NAMED = 0.35
 
@@ -263,9 +265,10 @@ def identifiability(
     common random numbers, their covariance that of replicates at the point itself.
     Along an exact symmetry of the model the information is set to zero, which it is.
 
-    What the features tell through their *covariance* is left out, and so is everything
-    that is not linear within ``step``: a network can learn more, or less where the
-    point lies close to a bifurcation.
+    What the features tell through their *covariance* is left out, which is all for
+    series of ongoing activity: choose spectra there. Left out is also what is not
+    linear within ``step``: a network can learn more, or less where the point lies close
+    to a bifurcation.
     """
     model = as_model(model)
     recipe = make_recipe(model, prior, _default_features(model, features), fixed, nodes)
@@ -290,7 +293,7 @@ def identifiability(
     # Differences over a step leave the curve along which an exact symmetry moves.
     scale = PriorScale(recipe.prior)
     null = [scale.tangent(symmetry, centre) for symmetry in symmetries]
-    return Identifiability(
+    result = Identifiability(
         prior=recipe.prior,
         at=centre,
         fisher=remove_directions(fisher, null),
@@ -300,6 +303,20 @@ def identifiability(
         n_replicates=int(good.sum()),
         n_failed=int((~good).sum()),
     )
+    _warn_if_blind(result)
+    return result
+
+
+def _warn_if_blind(result):
+    """Warn if the mean of the features hardly depends on any parameter."""
+    from mne.utils import warn
+
+    if result.eigenvalues[0] < _NOTHING:
+        warn(
+            "The mean of the features hardly depends on the parameters, and only that "
+            "is counted here. Series of an ongoing activity tell by their covariance: "
+            "for them, measure the identifiability with features=LogPSD(...)."
+        )
 
 
 def _default_features(model, features):

@@ -143,6 +143,12 @@ def test_only_the_product_is_known():
     assert "No exact symmetry" in known.summary()
 
 
+def test_features_whose_mean_tells_nothing_are_warned_of():
+    """The samples themselves have zero mean, however loud."""
+    with pytest.warns(RuntimeWarning, match="features=LogPSD"):
+        identifiability(Loudness(duration=1.0), {"b": 2.0}, Samples(), n_replicates=500)
+
+
 def test_same_seed_same_result_and_errors_are_honest():
     kwargs = {"prior": {"b": 2.0}, "n_replicates": 400}
     results = [identifiability(Loudness(), random_state=i, **kwargs) for i in range(20)]
