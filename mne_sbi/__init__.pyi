@@ -22,6 +22,7 @@ from .estimators import read_inverter as read_inverter
 from .inference import Posterior as Posterior
 from .inference import read_posterior as read_posterior
 from .models import JansenRit as JansenRit
+from .models import PulseTrain as PulseTrain
 from .models import get_model as get_model
 from .models import list_models as list_models
 from .simulation import SimulationBank as SimulationBank

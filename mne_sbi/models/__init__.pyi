@@ -1,5 +1,6 @@
 from ._base import ForwardModel as ForwardModel
 from ._jansen_rit import JansenRit as JansenRit
+from ._pulses import PulseTrain as PulseTrain
 from ._recorded import Recorded as Recorded
 from ._registry import ForwardModelInfo as ForwardModelInfo
 from ._registry import PluginError as PluginError

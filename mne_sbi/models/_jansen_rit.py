@@ -1,8 +1,9 @@
-"""The Jansen-Rit model of a cortical column."""
+"""The Jansen-Rit model of a cortical column, or of several that are connected."""
 
 import numpy as np
 
 from .._checks import check_array, check_option
+from .._connectome import Connectome
 from ._base import ForwardModel
 from ._jansen_rit_parameters import (
     DEFAULT_FREE,
@@ -12,31 +13,41 @@ from ._jansen_rit_parameters import (
     make_parameters,
     to_standard,
 )
+from ._pulses import PulseTrain
 
 _SCHEMES = ("strang", "heun")
 _GENERATORS = ("xorshift", "threefry")
 # The spectrum of the default scheme is wrong by up to 3.4 dB at 4 ms, and 10 dB at 8.
 _LONGEST_STEP = 4e-3  # s
-# Simulations side by side. A power of two that holds all draws, from the first to the
-# last of these: fewer lanes do not fill the vector units, and for more the compiler
-# shares each step among threads, which then wait for each other.
+# Simulations side by side, times nodes. A power of two that holds all draws, from the
+# first to the last of these: fewer do not fill the vector units, and for more the
+# compiler shares each step among threads, which then wait for each other.
 _FEWEST_LANES, _MOST_LANES = 64, 1024
+# With many nodes, at least so many simulations: what one vector register holds.
+_VECTOR = 16
 # The rates of synapses and the slope must be positive: they divide.
 _POSITIVE = ("a", "b", "r")
 
 
 class JansenRit(ForwardModel):
-    """Jansen-Rit model: the EEG source of a cortical column.
+    """Jansen-Rit model: the EEG source of a cortical column, or of several.
 
     Pyramidal cells excite, and are excited and inhibited by, two populations of
     interneurons; noise about a mean firing rate comes in at the excitatory ones.
 
     Parameters
     ----------
+    connectome : Connectome | None
+        Regions, each a column of the same parameters with noise of its own, and their
+        connections. ``None`` stands for a single column.
     sfreq : float | None
         Sampling rate in Hz. An inverter fills it in from the recording.
     duration : float | None
         Duration in s. An inverter fills it in from the recording.
+    stimulus : PulseTrain | None
+        Pulses that reach all regions alike. The output is then the average of the
+        epochs around them, not baseline-corrected, each ``duration`` long, with the
+        noise going on meanwhile. ``None`` stands for the resting state.
     scheme : "strang" | "heun"
         How to integrate: Strang splitting with exact Ornstein-Uhlenbeck steps, or
         Heun's method, which serves as reference.
@@ -45,6 +56,9 @@ class JansenRit(ForwardModel):
         one not above it of which a whole number makes a sample.
     burn_in : float
         Seconds that are simulated, from rest, before the first sample.
+    speed : float
+        Conduction speed along the connections in m/s. Delays are rounded to steps of
+        the integration, and last one step at least.
     rng : "xorshift" | "threefry"
         Random numbers from a generator per simulation inside the loop, or from
         :mod:`jax.random`, four times slower.
@@ -66,6 +80,11 @@ class JansenRit(ForwardModel):
     and the output is ``y1 - y2`` in V. The numbers of synapses C1 to C4 of the
     literature are ``C c1`` to ``C c4``. The noise is of the input's firing rate; where
     it is written as that of the second derivative, its strength is ``sigma A a``.
+
+    Pulses add their rate, in 1/s, to ``S(y1 - y2)`` (pyramidal), to ``mu`` (excitatory)
+    or to ``C c4 S(C c3 y0)`` (inhibitory). A connectome adds ``coupling * sum_j w_ij
+    S(y1_j - y2_j)``, delayed, to ``mu`` of region i, with the weights w scaled so that
+    the largest sum of one region is 1, and without the diagonal.
 
     The output is sampled, not filtered: above 50 Hz the spectrum falls with the fourth
     power of the frequency. Simulations are in single precision; parameters for which
@@ -91,30 +110,39 @@ class JansenRit(ForwardModel):
 
     parameters = make_parameters("standard")
     output = "timeseries"
-    block_size = 2 * _MOST_LANES
 
     def __init__(
         self,
+        connectome=None,
         *,
         sfreq=None,
         duration=None,
+        stimulus=None,
         scheme="strang",
         step=1e-3,
         burn_in=2.0,
+        speed=10.0,
         rng="xorshift",
         parameterization="standard",
     ):
+        self.connectome = connectome
         self.sfreq = sfreq
         self.duration = duration
+        self.stimulus = stimulus
         self.scheme = scheme
         self.step = step
         self.burn_in = burn_in
+        self.speed = speed
         self.rng = rng
         self.parameterization = parameterization
 
     def get_parameters(self):
         """Return the parameters that these settings have, a tuple of Parameter."""
-        return make_parameters(self.parameterization)
+        populations = ()
+        if self._get_stimulus() is not None:
+            populations = self.stimulus.populations
+        coupled = self._get_connectome() is not None
+        return make_parameters(self.parameterization, populations, coupled)
 
     @property
     def default_free(self):
@@ -127,7 +155,12 @@ class JansenRit(ForwardModel):
     @property
     def single_node(self):
         """Whether the model is of one node, without a name."""
-        return True
+        return self._get_connectome() is None
+
+    @property
+    def block_size(self):
+        """How many simulations are asked for at once when many are needed."""
+        return 2 * self._lanes()
 
     def get_symmetries(self):
         """Return the rescalings of parameters that leave the output as it is.
@@ -197,7 +230,7 @@ class JansenRit(ForwardModel):
         """
         import jax.numpy as jnp
 
-        from ._jansen_rit_kernel import integrate
+        from ._jansen_rit_run import integrate
 
         params = to_standard(params, self.parameterization)
         params = {name: jnp.asarray(v)[np.newaxis] for name, v in params.items()}
@@ -218,16 +251,17 @@ class JansenRit(ForwardModel):
         signal : ndarray of float32, shape (n, n_nodes, n_times)
             The signals in V.
         """
-        from ._jansen_rit_kernel import compiled
+        from ._jansen_rit_run import compiled
 
         grid = self._make_grid()
         params = to_standard(self.complete_params(params), self.parameterization)
         params = dict(zip(params, np.broadcast_arrays(*params.values()), strict=True))
         params = {name: value.astype(np.float32) for name, value in params.items()}
         n = len(params["C"])
-        out = np.empty((n, 1, grid.n_times), np.float32)
-        # A size for all of one batch, of which there are few, for compilation is slow.
-        lanes = min(max(1 << (n - 1).bit_length(), _FEWEST_LANES), _MOST_LANES)
+        out = np.empty((n, grid.n_nodes, grid.n_times), np.float32)
+        # Few sizes, because compilation takes longer than a few lanes more.
+        most = self._lanes()
+        lanes = min(max(1 << (n - 1).bit_length(), _FEWEST_LANES), most) if n else most
         run = compiled(grid)
         for start in range(0, n, lanes):
             number = np.minimum(np.arange(start, start + lanes), n - 1)
@@ -236,9 +270,32 @@ class JansenRit(ForwardModel):
             here[:] = np.asarray(run(block, key, number))[: len(here)]
         return out
 
+    def _lanes(self):
+        """Return how many simulations are computed side by side at most."""
+        connectome = self._get_connectome()
+        n_nodes = 1 if connectome is None else connectome.n_nodes
+        fitting = 1 << (_MOST_LANES // n_nodes).bit_length() >> 1
+        return max(fitting, _VECTOR)
+
+    def _get_stimulus(self):
+        if self.stimulus is None or isinstance(self.stimulus, PulseTrain):
+            return self.stimulus
+        raise TypeError(
+            "stimulus must be a mne_sbi.models.PulseTrain(n_pulses=60, interval=1.0, "
+            f"width=0.05) or None, got {type(self.stimulus).__name__}."
+        )
+
+    def _get_connectome(self):
+        if self.connectome is None or isinstance(self.connectome, Connectome):
+            return self.connectome
+        raise TypeError(
+            "connectome must be an mne_sbi.Connectome(weights, lengths, names) or "
+            f"None, got {type(self.connectome).__name__}."
+        )
+
     def _make_grid(self):
         """Check the settings, and say when to simulate and how."""
-        from ._jansen_rit_kernel import Grid
+        from ._jansen_rit_run import Grid
 
         check_option("parameterization", self.parameterization, PARAMETERIZATIONS)
         sfreq, duration = (self._positive(name) for name in ("sfreq", "duration"))
@@ -258,6 +315,7 @@ class JansenRit(ForwardModel):
             raise ValueError(f"burn_in must not be negative, got {burn_in:g} s.")
         # A rate that is a rounded number of Hz is not to cost a whole step more.
         n_steps = max(1, int(np.ceil(1 / (sfreq * longest) * (1 - 1e-9))))
+        stimulus = self._get_stimulus()
         return Grid(
             step=1 / (sfreq * n_steps),
             n_steps=n_steps,
@@ -265,6 +323,9 @@ class JansenRit(ForwardModel):
             n_times=n_times,
             scheme=check_option("scheme", self.scheme, _SCHEMES),
             rng=check_option("rng", self.rng, _GENERATORS),
+            train=None if stimulus is None else stimulus.sampled(sfreq, n_times),
+            connectome=self._get_connectome(),
+            speed=self._positive("speed"),
         )
 
     def _positive(self, name):

@@ -1,4 +1,4 @@
-"""Integration of the Jansen-Rit equations over time, many simulations side by side.
+"""The Jansen-Rit equations, and a step of their integration.
 
 Potentials are multiplied by ``r * log2(e)``, the slope of the firing rate, and y0 by C
 as well, so that the argument of the power of two in the sigmoid is a difference; and
@@ -7,18 +7,15 @@ linear part is
 
     y' = a w,    w' = drive - 2 a w - a y    (b for the inhibitory synapses).
 
-One array per variable, with the simulations on the last axis, in single precision.
+One array per variable, with the simulations on the last axis and before it, where there
+are several, the nodes; in single precision.
 """
 
-import dataclasses
-import functools
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ._random_lanes import draw_normal_pair, polynomial, start_lanes
+from ._random_lanes import polynomial
 
 _LOG2_E = np.float32(np.log2(np.e))
 # 2**x for x in [-1/2, 1/2], relative error 8e-8; fitted as in _random_lanes.
@@ -32,34 +29,6 @@ _EXP2 = (
 )
 # 1 / k! for k = 3, 4, ..., as many as single precision needs up to an argument of 2.
 _TAIL = tuple(float(1 / np.prod(np.arange(1.0, k + 1))) for k in range(3, 15))
-
-
-@dataclasses.dataclass(frozen=True)
-class Grid:
-    """When to simulate and by which scheme: what a compiled function depends on.
-
-    Parameters
-    ----------
-    step : float
-        Step of the integration in s.
-    n_steps : int
-        Steps from one sample of the output to the next.
-    n_burn : int
-        Samples that are left out before the first one.
-    n_times : int
-        Samples of the output.
-    scheme : "strang" | "heun"
-        How to integrate.
-    rng : "xorshift" | "threefry"
-        Where random numbers come from.
-    """
-
-    step: float
-    n_steps: int
-    n_burn: int
-    n_times: int
-    scheme: str
-    rng: str
 
 
 def exp2(x):
@@ -117,6 +86,15 @@ def make_coefficients(params, step, scheme):
         "inhibitory": inhibitory * (rate * p["c4"]),
         "input": excitatory * p["mu"],
     }
+    strengths = {"pyramidal": excitatory, "excitatory": excitatory}
+    strengths["inhibitory"] = inhibitory
+    for population, strength in strengths.items():
+        if f"pulse_{population}" in p:
+            made[f"pulse_{population}"] = strength * p[f"pulse_{population}"]
+    if "pulse_pyramidal" in made:
+        made["pulse_pyramidal"] = made["pulse_pyramidal"] * p["C"]
+    if "coupling" in p:
+        made["coupling"] = excitatory * (p["v_max"] * p["coupling"])
     noise = slope * p["A"] * p["sigma"]
     if scheme == "heun":
         return made | {"noise": noise * np.float32(np.sqrt(step))}
@@ -155,29 +133,68 @@ def _firing_rate(c, potential):
     return 1 / (1 + exp2(c["threshold"] - potential))
 
 
-def _drive(c, y0, y1, y2):
-    """Change of the three derivatives by the drive alone, for one step."""
-    pyramidal = c["pyramidal"] * _firing_rate(c, y1 - y2)
-    excitatory = c["excitatory"] * _firing_rate(c, c["c1"] * y0)
-    inhibitory = c["inhibitory"] * _firing_rate(c, c["c3"] * y0)
-    return pyramidal, c["input"] + excitatory, inhibitory
+def _kicks(c, state, rate, extra):
+    """Change of the three derivatives by the drive alone, for one step.
+
+    Parameters
+    ----------
+    c : dict of jax.Array
+        Coefficients.
+    state : tuple of jax.Array
+        The state, y0 first.
+    rate : jax.Array
+        Firing rate of the pyramidal cells.
+    extra : dict of jax.Array
+        What pulses and other nodes add for this step, by population.
+    """
+    kicks = {
+        "pyramidal": c["pyramidal"] * rate,
+        "excitatory": c["input"]
+        + c["excitatory"] * _firing_rate(c, c["c1"] * state[0]),
+        "inhibitory": c["inhibitory"] * _firing_rate(c, c["c3"] * state[0]),
+    }
+    for population, more in extra.items():
+        kicks[population] = kicks[population] + more
+    return tuple(kicks.values())
 
 
-def _strang_step(c, state, first, second):
-    """Kick by the drive, then the exact linear flow with its noise.
+def strang_step(c, state, past, normals, extra):
+    """Exact linear flow with its noise, then a kick by the drive.
 
     Between two flows stand half a kick after the one and half a kick before the other,
     at the same potentials: one whole kick.
+
+    Parameters
+    ----------
+    c : dict of jax.Array
+        Coefficients.
+    state : tuple of 6 jax.Array
+        y0, y1, y2, w0, w1, w2.
+    past : jax.Array | None
+        Firing rates of former steps, the latest first, where nodes are coupled.
+    normals : pair of jax.Array
+        Standard normal deviates.
+    extra : callable
+        ``extra(past, at)`` returns what pulses and other nodes add before (0) or
+        after (1) the step, by population.
+
+    Returns
+    -------
+    state : tuple of 6 jax.Array
+        The state after the step.
+    past : jax.Array | None
+        Firing rates up to the present.
     """
     y0, y1, y2, w0, w1, w2 = state
-    kick0, kick1, kick2 = _drive(c, y0, y1, y2)
-    w0, w1, w2 = w0 + kick0, w1 + kick1, w2 + kick2
     y0, w0 = _flow(c["ah"], c["decay_a"], y0, w0)
     y1, w1 = _flow(c["ah"], c["decay_a"], y1, w1)
     y2, w2 = _flow(c["bh"], c["decay_b"], y2, w2)
-    y1 = y1 + c["noise_y"] * first
-    w1 = w1 + c["noise_both"] * first + c["noise_w"] * second
-    return y0, y1, y2, w0, w1, w2
+    y1 = y1 + c["noise_y"] * normals[0]
+    w1 = w1 + c["noise_both"] * normals[0] + c["noise_w"] * normals[1]
+    rate = _firing_rate(c, y1 - y2)
+    kick0, kick1, kick2 = _kicks(c, (y0,), rate, extra(past, 1))
+    state = (y0, y1, y2, w0 + kick0, w1 + kick1, w2 + kick2)
+    return state, _remember(past, rate)
 
 
 def _flow(x, decay, y, w):
@@ -186,33 +203,37 @@ def _flow(x, decay, y, w):
     return decay * (y + s), decay * (w - s)
 
 
-def _heun_step(c, state, first, second):
+def _remember(past, rate):
+    return None if past is None else jnp.concatenate([rate[np.newaxis], past[:-1]])
+
+
+def heun_step(c, state, past, normals, extra):
     """Step by the mean of the slopes here and at the end of an Euler step.
 
-    The noise is additive, so that it takes part in the Euler step and is not changed.
+    The noise is additive: it takes part in the Euler step and stays as it is. For
+    parameters and results see :func:`strang_step`.
     """
-    slopes = _slopes(c, state)
-    pushed = [y + slope for y, slope in zip(state, slopes, strict=True)]
-    pushed[4] = pushed[4] + c["noise"] * first
-    ends = _slopes(c, pushed)
-    moved = [
-        y + 0.5 * (here + there)
-        for y, here, there in zip(state, slopes, ends, strict=True)
-    ]
-    moved[4] = moved[4] + c["noise"] * first
-    return tuple(moved)
+    rate = _firing_rate(c, state[1] - state[2])
+    slopes = _slopes(c, state, rate, extra(past, 0))
+    past = _remember(past, rate)
+    noise = (0, 0, 0, 0, c["noise"] * normals[0], 0)
+    pushed = [sum(three) for three in zip(state, slopes, noise, strict=True)]
+    rate = _firing_rate(c, pushed[1] - pushed[2])
+    ends = _slopes(c, pushed, rate, extra(past, 1))
+    four = zip(state, slopes, ends, noise, strict=True)
+    return tuple(y + 0.5 * (one + two) + more for y, one, two, more in four), past
 
 
-def _slopes(c, state):
-    y0, y1, y2, w0, w1, w2 = state
-    kicks = _drive(c, y0, y1, y2)
+def _slopes(c, state, rate, extra):
     rates = (c["ah"], c["ah"], c["bh"])
-    changes = [x * w for x, w in zip(rates, (w0, w1, w2), strict=True)]
-    pairs = zip(rates, kicks, ((y0, w0), (y1, w1), (y2, w2)), strict=True)
-    return (*changes, *(kick - x * (2 * w + y) for x, kick, (y, w) in pairs))
+    pairs = list(zip(state[:3], state[3:], strict=True))
+    kicks = _kicks(c, state, rate, extra)
+    flows = [x * w for x, (_, w) in zip(rates, pairs, strict=True)]
+    back = [x * (2 * w + y) for x, (y, w) in zip(rates, pairs, strict=True)]
+    return (*flows, *(kick - more for kick, more in zip(kicks, back, strict=True)))
 
 
-_STEPS = {"strang": _strang_step, "heun": _heun_step}
+STEPS = {"strang": strang_step, "heun": heun_step}
 
 
 def start_state(c, scheme, shape):
@@ -235,89 +256,6 @@ def start_state(c, scheme, shape):
     zero = jnp.zeros(shape, jnp.float32)
     if scheme == "heun":
         return (zero,) * 6
-    # The first kick is to be a half.
-    return (zero, zero, zero, *(-0.5 * kick for kick in _drive(c, zero, zero, zero)))
-
-
-def _advance(grid, c, keys):
-    """Return the function that goes on by one sample, and what it starts with."""
-    step = _STEPS[grid.scheme]
-    state = start_state(c, grid.scheme, c["slope"].shape)
-    if grid.rng == "xorshift":
-
-        def advance(carry, sample):
-            def body(_, carry):
-                lanes, *normals = draw_normal_pair(carry[1])
-                return step(c, carry[0], *normals), lanes
-
-            return lax.fori_loop(0, grid.n_steps, body, carry)
-
-        return advance, (state, start_lanes(keys))
-
-    def advance(carry, sample):
-        def draw(key):
-            key = jax.random.fold_in(key, sample)
-            return jax.random.normal(key, (grid.n_steps, 2), jnp.float32)
-
-        normals = jnp.moveaxis(jax.vmap(draw)(keys), 0, -1)
-
-        def body(i, state):
-            return step(c, state, normals[i, 0], normals[i, 1])
-
-        return lax.fori_loop(0, grid.n_steps, body, carry[0]), ()
-
-    return advance, (state, ())
-
-
-def integrate(grid, params, keys):
-    """Simulate the source signal.
-
-    Parameters
-    ----------
-    grid : Grid
-        When and how.
-    params : dict of jax.Array, shape (n_lanes,)
-        The standard parameters, in SI units.
-    keys : jax.Array, shape (n_lanes,)
-        A random key for each simulation.
-
-    Returns
-    -------
-    signal : jax.Array of float32, shape (n_lanes, 1, n_times)
-        ``y1 - y2`` in V.
-    """
-    c = make_coefficients(params, grid.step, grid.scheme)
-    advance, carry = _advance(grid, c, keys)
-
-    def skip(carry, sample):
-        return advance(carry, sample), None
-
-    def record(carry, sample):
-        return advance(carry, sample), carry[0][1] - carry[0][2]
-
-    before = jnp.arange(grid.n_burn)
-    carry = lax.scan(skip, carry, before)[0]
-    signal = lax.scan(record, carry, grid.n_burn + jnp.arange(grid.n_times))[1]
-    return (signal / c["slope"]).T[:, np.newaxis]
-
-
-@functools.lru_cache(maxsize=16)
-def compiled(grid):
-    """Return :func:`integrate` for draws of one key, compiled once per grid.
-
-    Parameters
-    ----------
-    grid : Grid
-        When and how.
-
-    Returns
-    -------
-    run : callable
-        From parameters, a key and the draws' numbers, shape (n_lanes,), to the signal.
-    """
-
-    def run(params, key, numbers):
-        keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
-        return integrate(grid, params, keys)
-
-    return jax.jit(run)
+    # Before the first flow stands half a kick alone.
+    kicks = _kicks(c, (zero,), _firing_rate(c, zero), {})
+    return (zero, zero, zero, *(0.5 * kick for kick in kicks))

@@ -70,24 +70,23 @@ def polynomial(coefficients, x):
     return value
 
 
-def start_lanes(keys, n_nodes=1):
+def start_lanes(keys, nodes=()):
     """Start a generator for each simulation and node.
 
     Parameters
     ----------
     keys : jax.Array, shape (n_lanes,)
         A random key for each simulation.
-    n_nodes : int
-        Number of nodes.
+    nodes : tuple of int
+        Empty, or the number of nodes.
 
     Returns
     -------
-    lanes : tuple of 4 jax.Array of uint32, shape (n_nodes, n_lanes) or (n_lanes,)
-        The generators; without the axis of the nodes where there is one.
+    lanes : tuple of 4 jax.Array of uint32, shape (n_lanes,) or (n_nodes, n_lanes)
+        The generators.
     """
-    bits = jax.vmap(lambda key: jax.random.bits(key, (4, n_nodes), jnp.uint32))(keys)
-    bits = jnp.moveaxis(bits, 0, -1)
-    return tuple(bits[:, 0] if n_nodes == 1 else bits)
+    bits = jax.vmap(lambda key: jax.random.bits(key, (4, *nodes), jnp.uint32))(keys)
+    return tuple(jnp.moveaxis(bits, 0, -1))
 
 
 def draw_bits(lanes):
