@@ -254,8 +254,7 @@ class JansenRit(ForwardModel):
         from ._jansen_rit_run import compiled
 
         grid = self._make_grid()
-        params = to_standard(self.complete_params(params), self.parameterization)
-        params = dict(zip(params, np.broadcast_arrays(*params.values()), strict=True))
+        params = self._standard_params(params)
         params = {name: value.astype(np.float32) for name, value in params.items()}
         n = len(params["C"])
         out = np.empty((n, grid.n_nodes, grid.n_times), np.float32)
@@ -269,6 +268,54 @@ class JansenRit(ForwardModel):
             here = out[start : start + lanes]
             here[:] = np.asarray(run(block, key, number))[: len(here)]
         return out
+
+    def classify_regimes(self, params):
+        """Say what each column does without noise, pulses and other columns.
+
+        Parameters
+        ----------
+        params : dict of (float | array_like, shape (n,))
+            Parameters; those that are missing have their defaults.
+
+        Returns
+        -------
+        regimes : dict of ndarray, shape (n,)
+            ``regime``: ``"noise-driven"`` (the only fixed point is stable), ``"limit
+            cycle"`` (no fixed point is), ``"excitable"`` (one of several is) or
+            ``"bistable"``; ``n_fixed_points`` and ``n_stable``; ``growth_rate`` in 1/s
+            and ``resonance`` in Hz of the most stable fixed point.
+        """
+        from ._jansen_rit_dynamics import classify
+
+        return classify(self._standard_params(params))
+
+    def get_linear_spectrum(self, params, freqs):
+        """Compute the spectrum of small fluctuations about the only fixed point.
+
+        Parameters
+        ----------
+        params : dict of (float | array_like, shape (n,))
+            Parameters; those that are missing have their defaults.
+        freqs : array_like, shape (n_freqs,)
+            Frequencies in Hz.
+
+        Returns
+        -------
+        power : ndarray, shape (n, n_freqs)
+            One-sided power spectral density of a column without pulses and other
+            columns, in V^2/Hz; NaN where there is none.
+        valid : ndarray of bool, shape (n,)
+            Whether there is exactly one fixed point and it is stable.
+        """
+        from ._jansen_rit_dynamics import analytic_spectrum
+
+        freqs = check_array("freqs", freqs, shape=("n_freqs",))
+        return analytic_spectrum(self._standard_params(params), freqs)
+
+    def _standard_params(self, params):
+        """Return the standard parameters as arrays of one length."""
+        params = to_standard(self.complete_params(params), self.parameterization)
+        return dict(zip(params, np.broadcast_arrays(*params.values()), strict=True))
 
     def _lanes(self):
         """Return how many simulations are computed side by side at most."""
