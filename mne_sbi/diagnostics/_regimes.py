@@ -205,7 +205,8 @@ def regime_map(model, prior=None, n=2000, *, fixed=None, random_state=None):
     Notes
     -----
     Regimes come from the equations without noise. Standard deviation and peak come from
-    one simulation of 6 s per draw, so that they vary a little with the seed.
+    one simulation of 6 s per draw, without stimuli, so that they vary a little with the
+    seed; of several nodes, they are the mean, and the peak of the mean spectrum.
     """
     is_integer = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
     if not is_integer or n < 1:
@@ -239,7 +240,7 @@ def _make_map(prior, theta, columns):
 
 
 def _simulate(model, params, seed):
-    """Simulate briefly; return standard deviation and peak frequency, each (n,)."""
+    """Simulate briefly; return standard deviation and peak frequency, shape (2, n)."""
     import jax
 
     known = model.get_params(deep=False)
@@ -248,15 +249,28 @@ def _simulate(model, params, seed):
     # Without a stimulus, a model may have fewer parameters.
     names = [parameter.name for parameter in short.get_parameters()]
     params = {name: value for name, value in params.items() if name in names}
-    data = np.asarray(short.simulate_batch(params, jax.random.key(seed)), dtype=float)
+    n, key = len(next(iter(params.values()))), jax.random.key(seed)
+    found = []
+    for block, start in enumerate(range(0, n, short.block_size)):
+        some = {
+            k: value[start : start + short.block_size] for k, value in params.items()
+        }
+        data = short.simulate_batch(some, jax.random.fold_in(key, block))
+        found.append(_measure(np.asarray(data, dtype=float), short.sfreq))
+    return np.concatenate(found, axis=1)
+
+
+def _measure(data, sfreq):
+    """Return standard deviation and peak frequency of simulations, shape (2, n)."""
     data = check_array("simulations", data, shape=(None, None, None), finite=False)
-    sd = data.std(axis=2).mean(axis=1)
-    sd[~np.isfinite(sd)] = np.nan
-    peak = np.full(len(sd), np.nan)
+    with np.errstate(invalid="ignore"):  # infinite values become NaN
+        sd = data.std(axis=2)
     # A node at rest without noise has no peak.
-    good = np.isfinite(sd) & (data.std(axis=2) > 0).all(axis=1)
+    good = np.isfinite(sd).all(axis=1) & (sd > 0).all(axis=1)
+    peak = np.full(len(sd), np.nan)
     if good.any():
         extractor = LogPSD(*_BAND)
-        spectra = extractor.extract(data[good], short.sfreq).mean(axis=1)
-        peak[good] = extractor.get_freqs(short.sfreq)[np.argmax(spectra, axis=1)]
-    return sd, peak
+        spectra = extractor.extract(data[good], sfreq).mean(axis=1)
+        peak[good] = extractor.get_freqs(sfreq)[np.argmax(spectra, axis=1)]
+    mean = sd.mean(axis=1)
+    return np.stack([np.where(np.isfinite(mean), mean, np.nan), peak])

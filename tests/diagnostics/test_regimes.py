@@ -8,8 +8,13 @@ import pytest
 
 from mne_sbi import Parameter
 from mne_sbi.diagnostics import RegimeMap, regime_map
-from mne_sbi.models import ForwardModel, JansenRit, Recorded, SpectralGraphModel
-from mne_sbi.models._jansen_rit_dynamics import classify
+from mne_sbi.models import (
+    ForwardModel,
+    JansenRit,
+    PulseTrain,
+    Recorded,
+    SpectralGraphModel,
+)
 from mne_sbi.viz import plot_regimes
 
 
@@ -32,7 +37,7 @@ class Sine(ForwardModel):
         wave = jnp.sin(2 * jnp.pi * params["freq"] * times)
         noise = 1e-6 * jax.random.normal(key, wave.shape)
         bad = params["fail"] > 0.5
-        return jnp.where(bad, jnp.nan, params["size"] * wave + noise)[np.newaxis]
+        return jnp.where(bad, jnp.inf, params["size"] * wave + noise)[np.newaxis]
 
     def classify_regimes(self, params):
         loud = params["size"] > 0.005
@@ -81,15 +86,8 @@ def test_failed_simulations_are_counted():
     assert regime_map(Sine(), n=20, fixed={"fail": 1.0}).shares["failed"] == 1.0
 
 
-class JansenRitColumn(JansenRit):
-    """With the regimes, whoever brings them."""
-
-    def classify_regimes(self, params):
-        return classify(self.complete_params(params))
-
-
 def test_jansen_rit_of_the_moderate_prior():
-    result = regime_map(JansenRitColumn(), n=1000, random_state=0)
+    result = regime_map(JansenRit(), n=1000, random_state=0)
     shares = result.shares
     # Elsewhere, of 400 draws each; three standard errors of the difference.
     expected = {
@@ -109,8 +107,26 @@ def test_jansen_rit_of_the_moderate_prior():
     }
     assert sum(shares[regime] for regime in result.regimes) == pytest.approx(1)
     assert next(iter(result.influence)) == "C"
-    again = regime_map(JansenRitColumn(sfreq=50.0), n=1000, random_state=0)
+    again = regime_map(JansenRit(sfreq=50.0), n=1000, random_state=0)
     assert again.table.equals(result.table)
+
+
+def test_variants_of_jansen_rit():
+    """Regimes do not depend on pulses, nor on what the parameters are called."""
+    column = {"A": 3.25e-3, "B": 0.022, "a": 100.0, "b": 50.0, "mu": 220.0}
+    plain = regime_map(JansenRit(), column | {"C": (65, 270)}, n=100, random_state=0)
+    pulsed = JansenRit(stimulus=PulseTrain(populations=("inhibitory",)))
+    found = regime_map(
+        pulsed,
+        column | {"C": (65, 270)},
+        n=100,
+        fixed={"pulse_inhibitory": 30.0},
+        random_state=0,
+    )
+    assert found.table.equals(plain.table)
+    products = JansenRit(parameterization="combinations")
+    found = regime_map(products, n=100, random_state=0)
+    assert found.shares["limit cycle"] > 0.2 and found.shares["failed"] == 0
 
 
 def test_result_and_figure():
