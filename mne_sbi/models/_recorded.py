@@ -55,12 +55,13 @@ class Recorded(ForwardModel):
     The data are filter(gain (z + background + white)), where z is the activity of the
     nodes, or of channels after the lead field. Both noises are Gaussian and independent
     over rows; that of the background has the power 1/f^exponent. With a lead field of
-    average reference, the noise has it too.
+    average reference, the noise has it too; it has no other projectors.
 
     ``snr_background`` and ``snr_white`` are ratios in dB of variances in the recorded
-    band, which goes from ``highpass``, or 1 Hz, to ``lowpass``, or half the sampling
-    rate. The signal's is that of the very simulation, averaged over rows of one type;
-    the noise's is the expected one. A simulation without variance becomes NaN.
+    band, which goes from ``highpass``, but at least 1 Hz, to ``lowpass``, or half the
+    sampling rate. The signal's is that of the very simulation, averaged over rows of
+    one type; the noise's is the expected one. A simulation without variance becomes
+    NaN.
 
     Filters have zero phase and the magnitude of MNE-Python's default filter
     (:func:`mne.filter.create_filter`).

@@ -8,7 +8,8 @@ import numpy as np
 from .._checks import check_array, listing
 from .._lead_field import LeadField
 
-# Below, time series of a few seconds say little, and 1/f noise has most of its power.
+# Below, time series of a few seconds say little, and 1/f noise has most of its power:
+# ratios to it would mean something else for every highpass.
 _LOWEST = 1.0
 # Share of the length that noise is longer at either end, so that its end does not go
 # over into its beginning, as a Fourier series does.
@@ -223,11 +224,24 @@ def band_weights(chain, n_times, n_fft):
     -------
     weights : ndarray, shape (n_fft // 2 + 1,)
         The weights, zero outside the band.
+
+    Raises
+    ------
+    ValueError
+        If no frequency is in the band.
     """
     freqs = np.fft.rfftfreq(n_fft, 1 / chain.sfreq)
-    lowest = max(chain.highpass or _LOWEST, chain.sfreq / n_times)
+    lowest = max(chain.highpass or 0, chain.sfreq / n_times)
     highest = chain.lowpass or chain.sfreq / 2
+    if highest > _LOWEST:
+        lowest = max(lowest, _LOWEST)
     is_inside = (freqs >= lowest * (1 - 1e-9)) & (freqs <= highest * (1 + 1e-9))
+    if not is_inside.any():
+        raise ValueError(
+            f"Time series of {n_times / chain.sfreq:g} s say nothing of the band from "
+            f"{lowest:g} to {highest:g} Hz. Simulate longer ones, or change highpass "
+            "and lowpass."
+        )
     n_sides = np.where(np.isclose(2 * freqs, chain.sfreq), 1, 2)
     return np.where(is_inside, n_sides, 0) / n_fft**2
 

@@ -84,9 +84,11 @@ def hopf(monkeypatch):
 
 def run(model, n=1, **params):
     params = {"snr_background": 40.0, "snr_white": 40.0} | params
-    names = {p.name for p in model.get_parameters()}
-    params = {k: np.full(n, v) for k, v in params.items() if k in names}
-    return model.simulate_batch(params, KEY)
+    values = {
+        p.name: np.full(n, params.get(p.name, p.default))
+        for p in model.get_parameters()
+    }
+    return model.simulate_batch(values, KEY)
 
 
 def noise_of(model, n=1, **params):
@@ -169,6 +171,15 @@ def test_signal_to_noise_is_as_asked(band, snr, which):
 def share_of_band(which, part, whole):
     measure = np.log if which == "snr_background" else np.asarray
     return np.ptp(measure(part)) / np.ptp(measure(whole))
+
+
+def test_signals_slower_than_a_second():
+    # As of blood oxygenation: the band ends below 1 Hz.
+    inner = Sources(sfreq=0.5, duration=4000.0)
+    clean = run(inner, 2)
+    data = run(Recorded(inner), 2, snr_white=0.0)
+    ratio = clean.var() / (data - clean).var()
+    assert 10 * np.log10(ratio) == pytest.approx(0, abs=0.3)
 
 
 def test_noise_does_not_go_round():
@@ -356,6 +367,7 @@ def test_errors_name_the_remedy():
     error("highpass < lowpass", highpass=20.0, lowpass=10.0)
     error("highpass < lowpass", highpass=70.0)
     error("highpass < lowpass", highpass=-1.0)
+    error("say nothing of the band", highpass=10.02, lowpass=10.05)
     error("must be a LeadField", TypeError, lead_field=np.eye(2))
     error(
         r"has 2 nodes and the model has 1.*LeadField\(gain",
