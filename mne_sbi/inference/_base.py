@@ -308,6 +308,22 @@ def check_count(name, value):
     return int(value)
 
 
+def check_hidden(hidden):
+    """Check the widths of hidden layers.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        What was given.
+    """
+    if isinstance(hidden, (int, np.integer)):
+        raise TypeError(
+            f"hidden must be a tuple of widths, got {hidden}. Write hidden=({hidden},)."
+        )
+    for width in hidden:
+        check_count("each width in hidden", width)
+
+
 def check_between(name, value, low, high):
     """Check that a setting is a number with low <= value < high.
 

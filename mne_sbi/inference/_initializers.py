@@ -34,8 +34,8 @@ class RandomKernel(keras.initializers.Initializer):
         self.scale, self.mode = scale, mode
 
     def __call__(self, shape, dtype=None):
-        """Draw a kernel of shape (n_in, n_out)."""
-        n_in, n_out = shape
+        """Draw a kernel of shape (n_in, n_out), or (size, n_in, n_out)."""
+        n_in, n_out = math.prod(shape[:-1]), shape[-1]
         fan = n_in if self.mode == "fan_in" else (n_in + n_out) / 2
         limit = math.sqrt(3 * self.scale / max(fan, 1))
         rng = np.random.default_rng(random.getrandbits(32))
@@ -45,3 +45,20 @@ class RandomKernel(keras.initializers.Initializer):
     def get_config(self):
         """Return the settings, as Keras wants them."""
         return {"scale": self.scale, "mode": self.mode}
+
+
+class RandomOrthogonal(keras.initializers.Initializer):
+    """A random matrix with orthonormal rows, for the recurrence of a network.
+
+    Notes
+    -----
+    Saxe, McClelland & Ganguli (2014), ICLR: such a recurrence neither shrinks nor blows
+    up what it carries from step to step. The seed is as in :class:`RandomKernel`.
+    """
+
+    def __call__(self, shape, dtype=None):
+        """Draw a matrix of shape (n_in, n_out), with no more rows than columns."""
+        rng = np.random.default_rng(random.getrandbits(32))
+        basis, triangle = np.linalg.qr(rng.standard_normal(shape[::-1]))
+        drawn = (basis * np.sign(np.diag(triangle))).T
+        return keras.ops.convert_to_tensor(drawn.astype(np.float32), dtype=dtype)

@@ -4,7 +4,7 @@ import math
 
 from .._checks import check_option
 from .._keras import import_keras
-from ._initializers import RandomKernel
+from ._initializers import RandomKernel, RandomOrthogonal
 
 keras = import_keras()
 layers = keras.layers
@@ -14,12 +14,14 @@ CONTEXT = 256
 # Most steps of recurrent networks, which take them one after the other, and most tokens
 # of attention, which costs the square of their number.
 _MAX_STEPS, _MAX_TOKENS = 128, 64
+# Variance of the vectors that mark positions, times their length: small beside tokens.
+_POSITION = 0.16
 # Keras' 0.99 needs hundreds of steps to forget the initial statistics: a small training
 # set would be validated, and used, with wrong ones.
 _MOMENTUM = 0.9
 
 
-def make_embedding(name, input_shape, *, n_static=0, dropout=0.0):
+def make_embedding(name, input_shape, *, hidden=(CONTEXT,), n_static=0, dropout=0.0):
     r"""Build an embedding network.
 
     Parameters
@@ -29,6 +31,8 @@ def make_embedding(name, input_shape, *, n_static=0, dropout=0.0):
     input_shape : tuple of int
         Shape of one observation: ``(n_features,)``, or ``(n_nodes, n_points)``, where
         the last axis is time or frequency, along which the sequence networks run.
+    hidden : sequence of int
+        Widths of the hidden layers of ``"mlp"``.
     n_static : int
         The first points of each row that a sequence network does not run along: they
         go through dense layers beside it. Ignored by ``"mlp"``.
@@ -50,7 +54,7 @@ def make_embedding(name, input_shape, *, n_static=0, dropout=0.0):
     maker = makers[check_option("embedding", name, makers)]
     inputs = keras.Input(input_shape)
     if name == "mlp":
-        context = _mlp(inputs)
+        context = _mlp(inputs, hidden)
     else:
         context = maker(_as_sequence(inputs[..., n_static:] if n_static else inputs))
         if n_static:
@@ -112,10 +116,12 @@ def _as_sequence(inputs):
     return layers.Permute((2, 1))(inputs)
 
 
-def _mlp(value):
+def _mlp(value, hidden=(CONTEXT,)):
     if len(value.shape) > 2:
         value = layers.Flatten()(value)
-    return _dense(CONTEXT, "relu")(value)
+    for width in hidden:
+        value = _dense(width, "relu")(value)
+    return value
 
 
 def _shorten(value, most, widths, *, least_stride=1):
@@ -148,7 +154,12 @@ def _shorten(value, most, widths, *, least_stride=1):
         stride = max(stride, least_stride)
         # Windows overlap: what lies at the edge of one is inside of another.
         value = layers.Conv1D(
-            width, max(5, 2 * stride), stride, padding="same", activation="relu"
+            width,
+            max(5, 2 * stride),
+            stride,
+            padding="same",
+            activation="relu",
+            kernel_initializer=RandomKernel(),
         )(value)
     return value
 
@@ -163,8 +174,24 @@ def _conv1d(value):
 
 
 def _recur(value):
-    # A loop in the compiled program: unrolled, it would take minutes to compile.
-    return layers.Bidirectional(layers.LSTM(64, unroll=False))(value)
+    """Run along a sequence in both directions; return last states and their mean."""
+    # Not by Bidirectional, which makes copies of layers by their names. A loop in the
+    # compiled program: unrolled, it would take minutes to compile.
+    states = [
+        layers.LSTM(
+            64,
+            return_sequences=True,
+            go_backwards=go_backwards,
+            unroll=False,
+            kernel_initializer=RandomKernel(),
+            recurrent_initializer=RandomOrthogonal(),
+        )(value)
+        for go_backwards in (False, True)
+    ]
+    # Of ongoing activity every part says as much as the last one.
+    parts = [state[:, -1] for state in states]
+    parts += [layers.GlobalAveragePooling1D()(state) for state in states]
+    return layers.Concatenate()(parts)
 
 
 def _bilstm(value):
@@ -176,17 +203,16 @@ def _cnn_bilstm(value):
 
 
 def _transformer(value):
-    width = 64
+    width, drawn = 64, {"kernel_initializer": RandomKernel()}
     value = _shorten(value, _MAX_TOKENS, (width, width))
-    value = layers.Dense(width)(value)
-    value = _Position()(value)
+    value = _Position()(_dense(width)(value))
     for _ in range(2):
         seen = layers.LayerNormalization()(value)
         value = layers.Add()(
-            [value, layers.MultiHeadAttention(4, width // 4)(seen, seen)]
+            [value, layers.MultiHeadAttention(4, width // 4, **drawn)(seen, seen)]
         )
         seen = layers.LayerNormalization()(value)
-        seen = layers.Dense(width)(layers.Dense(2 * width, "relu")(seen))
+        seen = _dense(width)(_dense(2 * width, "relu")(seen))
         value = layers.Add()([value, seen])
     return layers.Flatten()(layers.LayerNormalization()(value))
 
@@ -196,7 +222,9 @@ class _Position(keras.layers.Layer):
 
     def build(self, input_shape):
         self._vectors = self.add_weight(
-            name="vectors", shape=tuple(input_shape[1:]), initializer="random_normal"
+            name="vectors",
+            shape=tuple(input_shape[1:]),
+            initializer=RandomKernel(_POSITION),
         )
 
     def call(self, value):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._checks import check_option, check_rng
-from ._base import check_between, check_count, check_theta
+from ._base import check_between, check_count, check_hidden, check_theta
 from ._network_method import NetworkMethod
 
 # Rows of (observation, draw) per compiled call of the sampler.
@@ -28,6 +28,9 @@ class NPE(NetworkMethod):
     density : "spline" | "mixture"
         The density head: a masked autoregressive spline flow, or a mixture of Gaussians
         with full covariance, which samples 20 to 30 times faster but is less exact.
+    hidden : tuple of int
+        Widths of the hidden layers of ``"mlp"``, before one of 256 that is the context.
+        With many simulations, or new ones at each pass, (512, 512) learns more.
     n_components : int | "auto" | None
         Principal components that ``"mlp"`` sees instead of the features; None keeps
         the features. ``"auto"`` keeps them too, except where fresh noise is drawn for
@@ -63,6 +66,7 @@ class NPE(NetworkMethod):
         embedding="mlp",
         density="spline",
         *,
+        hidden=(256,),
         n_components="auto",
         n_static=0,
         dropout=0.0,
@@ -73,6 +77,7 @@ class NPE(NetworkMethod):
     ):
         self.embedding = embedding
         self.density = density
+        self.hidden = hidden
         self.n_components = n_components
         self.n_static = n_static
         self.dropout = dropout
@@ -84,6 +89,7 @@ class NPE(NetworkMethod):
     def _check_settings(self):
         super()._check_settings()
         check_option("density", self.density, ("spline", "mixture"))
+        check_hidden(self.hidden)
         check_between("dropout", self.dropout, 0.0, 1.0)
 
     def _n_dense_components(self, resampled):
@@ -99,6 +105,7 @@ class NPE(NetworkMethod):
         embedding = make_embedding(
             self.embedding,
             self._network_shape,
+            hidden=self.hidden,
             n_static=self.n_static,
             dropout=self.dropout,
         )

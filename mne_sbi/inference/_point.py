@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._base import check_count
+from ._base import check_hidden
 from ._network_method import NetworkMethod
 
 # Standard deviation of the uniform distribution on (0, 1).
@@ -74,13 +74,7 @@ class PointRegressor(NetworkMethod):
 
     def _check_settings(self):
         super()._check_settings()
-        if isinstance(self.hidden, (int, np.integer)):
-            raise TypeError(
-                f"hidden must be a tuple of widths, got {self.hidden}. Write "
-                f"hidden=({self.hidden},)."
-            )
-        for width in self.hidden:
-            check_count("each width in hidden", width)
+        check_hidden(self.hidden)
 
     def _build(self):
         from ._networks import make_regressor
