@@ -232,9 +232,10 @@ class JansenRit(ForwardModel):
 
         from ._jansen_rit_run import integrate
 
+        grid = self._make_grid()
         params = to_standard(params, self.parameterization)
         params = {name: jnp.asarray(v)[np.newaxis] for name, v in params.items()}
-        return integrate(self._make_grid(), params, key[np.newaxis])[0]
+        return integrate(grid, params, key[np.newaxis])[0]
 
     def simulate_batch(self, params, key):
         """Simulate many draws side by side.
@@ -255,7 +256,8 @@ class JansenRit(ForwardModel):
 
         grid = self._make_grid()
         params = self._standard_params(params)
-        params = {name: value.astype(np.float32) for name, value in params.items()}
+        with np.errstate(over="ignore"):  # infinite, and so is the simulation
+            params = {name: value.astype(np.float32) for name, value in params.items()}
         n = len(params["C"])
         out = np.empty((n, grid.n_nodes, grid.n_times), np.float32)
         # Few sizes, because compilation takes longer than a few lanes more.
