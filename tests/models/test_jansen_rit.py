@@ -66,7 +66,7 @@ def test_alpha_rhythm_at_the_standard_parameters():
     power = np.abs(np.fft.rfft(x[:, 0] - x.mean(axis=-1))) ** 2
     assert 8.5 < np.argmax(power[0]) / 10 < 12
     assert 1.5e-3 < x[0].std() < 4e-3
-    assert x[1].std() < x[0].std() / 3
+    assert x[1].std() < x[0].std() / 2
 
 
 def rescaled(params, generator, factor):
