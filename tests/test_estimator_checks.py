@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mne_sbi import EpochsToArray, ModelInverter, SGMInverter
+from mne_sbi import EpochsToArray, JansenRitInverter, ModelInverter, SGMInverter
 from mne_sbi.inference import NPE, PointRegressor
 from mne_sbi.models import SpectralGraphModel
 from mne_sbi.testing import make_connectome
@@ -30,6 +30,7 @@ def test_scikit_learn_of_transformers(estimator, check):
             method=NPE(density="mixture", max_iter=20, batch_size=16),
             n_draws=50,
         ),
+        JansenRitInverter(sfreq=128.0, duration=2.0, method=POINT),
     ],
     expected_failed_checks=lambda estimator: {},
 )

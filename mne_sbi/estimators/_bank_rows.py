@@ -7,6 +7,8 @@ from ..simulation._rows import LazyRows
 
 # Simulations of passes have other seeds than those of the bank and of checks.
 _PASSES = 2
+# Least number of simulations that replace those that are not valid.
+_LEAST = 256
 # Rows whose features are made at once.
 _CHUNK = 2048
 
@@ -104,10 +106,13 @@ class FreshSimulations:
         theta, x, n_missing = [], [], self._n
         while n_missing:
             # Those that are not valid were reported for the bank, and are replaced.
+            # Of few, none may be valid, which is an error.
+            n = max(n_missing, min(_LEAST, self._n))
             bank = self._observation.simulate_bank(
-                n_missing, draw_seed(rng), n_jobs=self._n_jobs, verbose="CRITICAL"
+                n, draw_seed(rng), n_jobs=self._n_jobs, verbose="CRITICAL"
             )
-            theta.append(self._observation.prior.to_unit(bank.theta[bank.valid]))
-            x.append(self._observation.observe(bank.x[bank.valid], rng))
-            n_missing -= len(theta[-1])
+            used = np.flatnonzero(bank.valid)[:n_missing]
+            theta.append(self._observation.prior.to_unit(bank.theta[used]))
+            x.append(self._observation.observe(bank.x[used], rng))
+            n_missing -= len(used)
         return np.concatenate(theta), np.concatenate(x)

@@ -15,6 +15,7 @@ from .._priors import Parameter, Prior
 from ..models import (
     ForwardModel,
     PluginError,
+    PulseTrain,
     Recorded,
     get_model,
     list_models,
@@ -26,6 +27,7 @@ _NOUNS = {"Connectome": Connectome, "LeadField": LeadField}
 _RECORDS = {
     "Parameter": Parameter,
     "SpectralNoise": features.SpectralNoise,
+    "PulseTrain": PulseTrain,
 }
 _SETTINGS = {
     "LogPSD": features.LogPSD,

@@ -216,7 +216,7 @@ def warn_if_synthetic(model, recording):
     connectome = get_connectome(model)
     if connectome is None or not connectome.synthetic or recording is None:
         return
-    chosen = getattr(model, "connectome", None) is not None
+    chosen = getattr(get_inner(model), "connectome", None) is not None
     if recording.from_mne or not chosen:
         warn_user(
             "The synthetic connectome that comes with mne_sbi is in use. It serves "

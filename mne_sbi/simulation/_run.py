@@ -26,6 +26,8 @@ __all__ = ["describe_settings", "simulate", "summarize"]
 
 # Draws in one chunk. Part of what makes results reproducible: changing it changes them.
 _CHUNK = 2048
+# Square root of the largest number of single precision, with room for sums.
+_LARGEST = 1e16
 # Least number of draws whose stability is checked at once.
 _LEAST_DRAWN = 256
 # Draws that share a value of a costly parameter; fewer cost more, more cover it worse.
@@ -336,7 +338,9 @@ def summarize(model, features, data):
     if model.output == "spectrum":
         good &= (data > 0).all(axis=(1, 2))
     else:
-        # A recording of this would be refused: the channel is dead.
+        # A recording of this would be refused: the channel is dead. And larger values
+        # have infinite power.
+        good &= np.abs(data).max(axis=(1, 2)) < _LARGEST
         good &= (data.max(axis=2) > data.min(axis=2)).all(axis=1)
     if not good.any():
         return None
