@@ -142,7 +142,10 @@ def make_network(embedding, max_iter):
         # Cheap: it may see each simulation of a pass more often than the others.
         settings = {"hidden": (256, 256, 128), "n_components": None}
         return PointRegressor(**settings, max_iter=max_iter, batch_size=128)
-    return PointRegressor(embedding=embedding, max_iter=max_iter, batch_size=128)
+    rate = 1e-3 if embedding == "transformer" else 2e-3
+    return PointRegressor(
+        embedding=embedding, max_iter=max_iter, batch_size=128, learning_rate=rate
+    )
 
 
 def train_and_test(embedding, features, trained, tests, args):
