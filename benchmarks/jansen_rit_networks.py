@@ -25,7 +25,8 @@ from pathlib import Path
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
 import numpy as np
-from _report import report
+from _report import describe_machine
+from _scores import score, show
 from joblib import Parallel, delayed
 
 from mne_sbi._priors import make_prior
@@ -34,7 +35,7 @@ from mne_sbi.inference import PointRegressor
 from mne_sbi.models import JansenRit, Recorded
 
 SFREQ, DURATION = 128.0, 10.0  # Hz, s
-N_TEST, N_BOOTSTRAP = 2000, 400
+N_TEST = 2000
 LEVELS = (20, 10, 5, 0)  # dB
 TRAINED_DB = (0, 30)
 ABSENT_DB = 200  # noise of this ratio is none in single precision
@@ -74,7 +75,7 @@ def main():
     parser.add_argument("--figure", help="file to draw the first table to")
     args = parser.parse_args()
     parts = {"noise": compare_noise, "few": learn_from_few, "evoked": compare_units}
-    found = {}
+    found = {"machine": describe_machine()}
     for name, part in parts.items():
         if args.only in (None, name):
             start = time.perf_counter()
@@ -172,7 +173,7 @@ def train_and_test(embedding, features, trained, tests, args):
     start = time.process_time()
     network.fit(unit, x, refresh=refresh, random_state=0)
     seconds = time.process_time() - start - simulated[0]
-    rows = []
+    rows, names = [], make_resting_prior().names
     for kind, level in tests:
         unit, x = make_rows(kind, level, 1, args["n_test"], features)
         rows.append(
@@ -184,52 +185,10 @@ def train_and_test(embedding, features, trained, tests, args):
                 "is_matched": kind == trained,
                 "n_seen": n * max_iter,
                 "seconds": seconds,
-                "scores": score(unit, network.predict(x)),
+                "scores": score(unit, network.predict(x), names),
             }
         )
     return rows
-
-
-def score(truth, estimate, names=None):
-    """Compute R2 and correlation of each target, with intervals.
-
-    Parameters
-    ----------
-    truth, estimate : ndarray, shape (n, n_targets)
-        Parameters.
-    names : sequence of str | None
-        Names of the targets; by default those of the resting model.
-
-    Returns
-    -------
-    scores : dict
-        ``{target: {"r2": [value, low, high], "r": [value, low, high]}}``, with the
-        mean over targets as another target.
-    """
-    names = make_resting_prior().names if names is None else names
-    rng = np.random.default_rng(0)
-    n = len(truth)
-    counts = rng.multinomial(n, np.full(n, 1 / n), size=N_BOOTSTRAP).astype(float)
-    weights = np.concatenate([np.ones((1, n)), counts]) / n
-
-    def mean(values):
-        return weights @ values
-
-    mean_t, mean_e = mean(truth), mean(estimate)
-    variance = mean(truth**2) - mean_t**2
-    spread = np.maximum(mean(estimate**2) - mean_e**2, 1e-300)
-    covariance = mean(truth * estimate) - mean_t * mean_e
-    found = {
-        "r2": 1 - mean((truth - estimate) ** 2) / variance,
-        "r": covariance / np.sqrt(variance * spread),
-    }
-    scores = {name: {} for name in (*names, "mean")}
-    for key, values in found.items():
-        values = np.column_stack([values, values.mean(axis=1)])
-        low, high = np.quantile(values[1:], [0.025, 0.975], axis=0)
-        for i, name in enumerate(scores):
-            scores[name][key] = [float(v) for v in (values[0, i], low[i], high[i])]
-    return scores
 
 
 def compare_noise(args):
@@ -280,12 +239,13 @@ def _learn_from_few(embedding, features, settings):
     network.fit(*pairs, random_state=0)
     seconds = time.process_time() - start
     unit, x = make_rows("clean", None, 1, settings["n_test"], features)
+    names = make_resting_prior().names
     return {
         "network": embedding,
         "input": features,
         "max_iter": max_iter,
         "seconds": seconds,
-        "scores": score(unit, network.predict(x)),
+        "scores": score(unit, network.predict(x), names),
     }
 
 
@@ -341,33 +301,6 @@ def settings_of(args):
         "n_test": N_TEST // share,
         "is_quick": args.quick,
     }
-
-
-def show(title, rows, more, key=None):
-    """Print a table of scores: R2 and correlation, or one of the two.
-
-    A cell is a value and half the width of its interval.
-    """
-    names = list(rows[0]["scores"])
-    lines = []
-    for row in rows:
-        line = {k: v for k, v in row.items() if k not in ("scores", "is_matched")}
-        for name in names:
-            cell = row["scores"].get(name)
-            if cell is not None:
-                keys = (key,) if key else ("r2", "r")
-                line[name] = " | ".join(_in_words(*cell[k]) for k in keys)
-        lines.append(line)
-    columns = {"network": "network", "input": "input", **more}
-    columns |= {name: name for name in names} | {"seconds": "CPU-s"}
-    columns = {k: v for k, v in columns.items() if any(k in line for line in lines)}
-    what = "" if key else ": R2 | correlation"
-    report(f"{title}{what}", lines, columns)
-
-
-def _in_words(value, low, high):
-    half = (high - low) / 2
-    return f"{value:.2f}" + (f"±{half:.2f}" if half else "")
 
 
 def draw(rows, fname):
