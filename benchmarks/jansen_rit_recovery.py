@@ -25,7 +25,7 @@ SFREQ, DURATION = 128.0, 10.0
 # So much above the noise that there is none.
 OFF = 100.0
 LEVELS = (20.0, 10.0, 5.0, 0.0)
-N_DRAWS = 400
+N_DRAWS = 200
 
 
 def main():
@@ -33,7 +33,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     parser.add_argument("--json", help="file to write the table to")
     args = parser.parse_args()
-    n_train, n_test = (6_000, 500) if args.quick else (60_000, 2_000)
+    n_train, n_test = (6_000, 500) if args.quick else (60_000, 5_000)
 
     common = {"sfreq": SFREQ, "duration": DURATION, "gain": 1.0, "random_state": 0}
     rows = [{"inverter": "goal", "test": "clean"} | GOALS | {"mean": 0.70}]

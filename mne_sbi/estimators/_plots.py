@@ -178,7 +178,9 @@ def _plot_spectra(inverter, x, draws, picks, show, name=None):
     summaries = summaries[good]
     names = observation.row_names
     if observation.by_row:
-        names = None if name is None else [name]
+        # One panel, of the observation, or of the only channel that there is.
+        only = (getattr(inverter, "row_names_", None) or ("",))[0]
+        names = [only if name is None else name]
     n_rows = summaries.shape[1] if names is None else len(names)
     shape = (-1, n_rows, len(x) // n_rows)
     noisy = None
