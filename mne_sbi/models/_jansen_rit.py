@@ -20,11 +20,9 @@ _GENERATORS = ("xorshift", "threefry")
 # The spectrum of the default scheme is wrong by up to 3.4 dB at 4 ms, and 10 dB at 8.
 _LONGEST_STEP = 4e-3  # s
 # Simulations side by side, times nodes. A power of two that holds all draws, from the
-# first to the last of these: fewer do not fill the vector units, and for more the
-# compiler shares each step among threads, which then wait for each other.
-_FEWEST_LANES, _MOST_LANES = 64, 1024
-# With many nodes, at least so many simulations: what one vector register holds.
-_VECTOR = 16
+# first to the last of these: fewer do not fill the vector units, and more do not fit
+# into the cache that is next to them.
+_FEWEST_LANES, _MOST_LANES = 64, 2048
 # The rates of synapses and the slope must be positive: they divide.
 _POSITIVE = ("a", "b", "r")
 
@@ -160,7 +158,7 @@ class JansenRit(ForwardModel):
     @property
     def block_size(self):
         """How many simulations are asked for at once when many are needed."""
-        return 2 * self._lanes()
+        return self._lanes()
 
     def get_symmetries(self):
         """Return the rescalings of parameters that leave the output as it is.
@@ -324,7 +322,7 @@ class JansenRit(ForwardModel):
         connectome = self._get_connectome()
         n_nodes = 1 if connectome is None else connectome.n_nodes
         fitting = 1 << (_MOST_LANES // n_nodes).bit_length() >> 1
-        return max(fitting, _VECTOR)
+        return max(fitting, _FEWEST_LANES)
 
     def _get_stimulus(self):
         if self.stimulus is None or isinstance(self.stimulus, PulseTrain):
