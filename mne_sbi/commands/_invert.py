@@ -169,11 +169,12 @@ def _option(name):
 def _read_inverter(options):
     """Read a fitted inverter, and set how it works here."""
     from ..estimators import read_inverter
-    from ..models import get_model
+    from ..models import Recorded, get_model
 
     cls = get_model(options.model)
     inverter = read_inverter(options.inverter)
-    found = type(inverter.model_)
+    model = inverter.model_
+    found = type(model.model if isinstance(model, Recorded) else model)
     if found is not cls:
         raise ValueError(
             f"{options.inverter} inverts {found.__name__}, not {options.model}, which "
@@ -199,7 +200,7 @@ def _make_inverter(options):
     """Make an inverter that is not fitted."""
     from ..estimators import ModelInverter, SGMInverter
     from ..inference import NPE, RejectionABC
-    from ..models import SpectralGraphModel, get_model
+    from ..models import JansenRit, SpectralGraphModel, get_model
 
     settings = {
         "duration": options.duration,
@@ -221,11 +222,33 @@ def _make_inverter(options):
             options.lead_field, options.labels, connectome.names
         )
         return SGMInverter(connectome, freqs=make_freqs(options), **settings)
+    if get_model(options.model) is JansenRit:
+        return _make_jansen_rit_inverter(options, settings)
     model = make_model(options)
     settings |= read_lead_field_option(
         options.lead_field, options.labels, model.node_names
     )
     return ModelInverter(model, features=_make_features(model, options), **settings)
+
+
+def _make_jansen_rit_inverter(options, settings):
+    """Make the inverter that models a recording's noise and filters as well."""
+    from .._connectome import read_connectome
+    from ..estimators import JansenRitInverter
+    from ..features import LogPSD
+
+    if options.n_freqs is not None:
+        raise ValueError(f"The model {options.model} takes no --n-freqs.")
+    connectome, nodes = None, None
+    if options.connectome is not None:
+        connectome = read_connectome(options.connectome)
+        nodes = connectome.names
+    settings |= read_lead_field_option(options.lead_field, options.labels, nodes)
+    if options.fmin is not None or options.fmax is not None:
+        fmin = 1.0 if options.fmin is None else options.fmin
+        fmax = 45.0 if options.fmax is None else options.fmax
+        settings["features"] = LogPSD(fmin, fmax, scaling="demean")
+    return JansenRitInverter(connectome, **settings)
 
 
 def _make_features(model, options):
@@ -269,8 +292,15 @@ def _invert(inverter, X, names):
         # A list of one, so that the epochs of a file are one observation.
         found = inverter.predict_posterior([recording])
         draws.append(found.draws)
-        several = [f"{name}, window {i + 1}" for i in range(found.n_obs)]
-        obs_names += several if found.n_obs > 1 else [name]
+        # Rows that are inverted by themselves, of each window.
+        rows = getattr(inverter, "row_names_", None) or ("",)
+        n_windows = found.n_obs // len(rows)
+        windows = [f"{name}, window {i + 1}" for i in range(n_windows)]
+        windows = windows if n_windows > 1 else [name]
+        if len(rows) == 1:
+            obs_names += windows
+        else:
+            obs_names += [f"{window}, {row}" for window in windows for row in rows]
     return Posterior(
         np.concatenate(draws), found.names, found.units, found.prior, obs_names
     )

@@ -14,6 +14,7 @@ examples:
   regions   mne_sbi invert spectral_graph sub-*_parcels_raw.fif --output-dir results
   sensors   mne_sbi invert spectral_graph S001R02.edf --lead-field template \\
                 --montage colin27_1005 --rename-standard --save-inverter eeg64.zip
+  channels  mne_sbi invert jansen_rit S001R02.edf --picks O1,Oz,O2 --rename-standard
   again     mne_sbi invert spectral_graph S002R02.edf --inverter eeg64.zip \\
                 --montage colin27_1005 --rename-standard --output-dir sub-2
 """

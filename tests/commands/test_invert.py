@@ -16,7 +16,7 @@ from mne_sbi import (
     read_inverter,
     read_posterior,
 )
-from mne_sbi.commands import _recordings
+from mne_sbi.commands import _recordings, main
 from mne_sbi.models import ForwardModel
 
 from .conftest import NAMES, make_raw, read_table
@@ -251,3 +251,22 @@ def test_eeglab_through_a_lead_field_of_a_file(invert, shared_data, tmp_path, ca
     lead_field.save(tmp_path / "gain.npz")
     assert invert(*sensors, str(tmp_path / "gain.npz")) == 0
     assert read_table(tmp_path / "out").index.tolist() == ["test_raw.set"]
+
+
+def test_channels_by_themselves(shared_data, tmp_path, capsys):
+    fname = shared_data / "eeg" / "eegmmidb_S001R02_first60s.edf"
+    options = ["--picks", "O1,Oz", "--rename-standard", "--duration", "20"]
+    options += ["--n-simulations", "60", "--max-iter", "1", "--calibration", "0"]
+    options += ["--output-dir", str(tmp_path), "--save-inverter", f"{tmp_path}/jr.zip"]
+    options += ["--no-report"]
+    assert main(["invert", "jansen_rit", str(fname), *options]) == 0
+    table = read_table(tmp_path)
+    assert len(table) == 6
+    assert table.index[1] == "eegmmidb_S001R02_first60s.edf, window 1, Oz"
+    options = ["--picks", "O1,Oz", "--rename-standard", "--no-report", "--overwrite"]
+    options += ["--inverter", f"{tmp_path}/jr.zip", "--output-dir", str(tmp_path)]
+    assert main(["invert", "jansen_rit", str(fname), *options]) == 0
+    np.testing.assert_allclose(read_table(tmp_path), table, rtol=1e-3)
+    options = ["--n-freqs", "3", "--output-dir", f"{tmp_path}/new"]
+    assert main(["invert", "jansen_rit", str(fname), *options]) != 0
+    assert "takes no --n-freqs" in capsys.readouterr().err
