@@ -153,6 +153,10 @@ class NetworkMethod(InferenceMethod):
         self._cache = stages = self._build()
         local = {k: v[training] if k == "chunks" else v for k, v in local.items()}
         batches = Batches(make_batch, len(training), self.batch_size, seed, **local)
+
+        def renew(pass_number):
+            batches.replace(*self._renew(refresh, pass_number))
+
         self.history_ = train(
             stages["train"],
             batches,
@@ -160,7 +164,7 @@ class NetworkMethod(InferenceMethod):
             loss=self._loss(),
             max_iter=self.max_iter,
             learning_rate=self.learning_rate,
-            refresh=refresh and (lambda k: batches.replace(*self._renew(refresh, k))),
+            refresh=None if refresh is None else renew,
             verbose=verbose,
         )
         self.weights_ = read_weights(stages["train"])

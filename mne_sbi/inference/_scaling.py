@@ -6,6 +6,9 @@ import numpy as np
 
 # Rows converted at one time: bounds the memory beside the caller's array.
 _CHUNK = 4096
+# Most values of sequences that are converted at one time: series of many channels are
+# long, and 4096 of them would take gigabytes.
+_CHUNK_VALUES = 2**24
 # Moments and components are estimated from at most this many rows: more would move the
 # scale by less than 1 %, and what it is exactly does not matter.
 _MAX_ROWS = 20_000
@@ -66,7 +69,7 @@ class FeatureScaler:
             if rng is not None:
                 rows = np.sort(rng.choice(len(x), _MAX_ROWS, replace=False))
             x = x[rows]
-        mean, scale = _moments(x)
+        mean, scale = _moments(x, _CHUNK if pooled is None else _n_rows(x.shape[1]))
         if pooled is not None:
             scale = _pool_scale(scale, *pooled)
         # Constant features stay at zero, whatever they are divided by.
@@ -171,8 +174,9 @@ class FeatureScaler:
         """Map all rows, in chunks, to float32."""
         n_out = x.shape[1] if self.components is None else self.components.shape[1]
         z = np.empty((len(x), n_out), np.float32)
-        for start in range(0, len(x), _CHUNK):
-            rows = slice(start, start + _CHUNK)
+        n_rows = _n_rows(x.shape[1]) if self.components is None else _CHUNK
+        for start in range(0, len(x), n_rows):
+            rows = slice(start, start + n_rows)
             z[rows] = self.project(self.standardise(x[rows]))
         return z
 
@@ -181,13 +185,18 @@ class FeatureScaler:
         return z if self.components is None else z @ self.components
 
 
-def _moments(x):
+def _n_rows(n_features):
+    """Return the number of rows of sequences to convert at one time."""
+    return max(1, min(_CHUNK, _CHUNK_VALUES // n_features))
+
+
+def _moments(x, chunk):
     """Mean and standard deviation of columns, 0 if constant, without a copy."""
     # Sums about the first row lose no digits where the mean is large.
     shift = x[0].astype(np.float64)
     total, total_square = np.zeros_like(shift), np.zeros_like(shift)
-    for start in range(0, len(x), _CHUNK):
-        rows = x[start : start + _CHUNK] - shift
+    for start in range(0, len(x), chunk):
+        rows = x[start : start + chunk] - shift
         total += rows.sum(0)
         total_square += np.einsum("ij,ij->j", rows, rows)
     offset = total / len(x)

@@ -141,6 +141,18 @@ def test_many_features_without_noise(monkeypatch):
     assert FeatureScaler.from_signal(x, x).components is None
 
 
+def test_long_sequences_are_read_in_small_pieces(monkeypatch):
+    from mne_sbi.inference import _scaling
+
+    x = np.random.default_rng(0).standard_normal((50, 40)) + 3.0
+    whole = FeatureScaler.from_rows(x, pooled=((2, 20), 0))
+    monkeypatch.setattr(_scaling, "_CHUNK_VALUES", 300)
+    pieces = FeatureScaler.from_rows(x, pooled=((2, 20), 0))
+    np.testing.assert_allclose(pieces.scale, whole.scale, rtol=1e-12)
+    np.testing.assert_allclose(pieces.mean, x.mean(axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(whole.transform(x), whole.standardise(x))
+
+
 def test_a_sequence_has_one_scale():
     """The static points, and the rows, have their own; means are those of points."""
     rng = np.random.default_rng(0)
