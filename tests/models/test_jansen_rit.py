@@ -132,7 +132,7 @@ def test_combinations_are_the_standard_parameters():
 def test_compiled_once_per_configuration(monkeypatch):
     traced = []
     run = engine.run
-    monkeypatch.setattr(engine, "run", lambda *args: traced.append(1) or run(*args))
+    monkeypatch.setattr(engine, "run", lambda *a, **k: traced.append(1) or run(*a, **k))
     settings = {"sfreq": 150.0, "duration": 0.2, "burn_in": 0.0}
     model = JansenRit(**settings)
     params = draw(model, 2500)
@@ -159,7 +159,7 @@ def test_compiled_once_per_configuration(monkeypatch):
 def test_equal_connectomes_share_what_is_compiled(monkeypatch):
     traced = []
     run = engine.run
-    monkeypatch.setattr(engine, "run", lambda *args: traced.append(1) or run(*args))
+    monkeypatch.setattr(engine, "run", lambda *a, **k: traced.append(1) or run(*a, **k))
     for _ in range(2):
         JansenRit(make_connectome(3), sfreq=140.0, duration=0.1).simulate_batch({}, KEY)
     assert len(traced) == 1
