@@ -29,8 +29,8 @@ def test_registered():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"scheme": "heun"},
-        {"rng": "threefry"},
+        pytest.param({"scheme": "heun"}, marks=pytest.mark.slow),
+        pytest.param({"rng": "threefry"}, marks=pytest.mark.slow),
         {"stimulus": PulseTrain(2, 0.3, 0.05, jitter=0.01, populations=ALL)},
         {"connectome": PAIR, "stimulus": PULSES, "parameterization": "combinations"},
     ],
