@@ -5,7 +5,7 @@ Which parameters move the data? A global sensitivity
 
 Before parameters are inferred: which of them change the data at all, and do they act
 alone? Sobol indices and elementary effects answer for a whole prior. The model is
-:class:`~mne_sbi.models.JansenRit`, a column of cortex that is driven by noise.
+:class:`~mne_sbi.JansenRit`, a column of cortex that is driven by noise.
 """
 
 # %%

@@ -38,7 +38,7 @@ class JansenRitInverter(ModelInverter):
         For evoked responses: the simulations are averages over its pulses.
     parameterization : "standard" | "combinations"
         Infer A, B, C and mu, or the products of them that the signal depends on; see
-        :class:`~mne_sbi.models.JansenRit`.
+        :class:`~mne_sbi.JansenRit`.
     noise : bool
         Whether the simulations have 1/f background activity and white noise, whose
         levels and exponent are inferred too.
