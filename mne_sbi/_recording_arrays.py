@@ -36,6 +36,9 @@ class Recording:
         Names of the observations, if a DataFrame's index gives them.
     is_average : bool
         Whether the time series are averages over epochs.
+    tmin : float | None
+        Time of the first sample of averages in s, relative to the event; NaN if they
+        begin at different times.
     """
 
     data: object
@@ -47,6 +50,7 @@ class Recording:
     info: object = None
     obs_names: tuple | None = None
     is_average: bool = False
+    tmin: float | None = None
 
     @property
     def from_mne(self):
@@ -196,7 +200,9 @@ def join(recordings):
     if bands:
         highpasses, lowpasses = zip(*bands, strict=True)
         band = (max(highpasses), min(lowpasses))
-    return dataclasses.replace(first, data=data, band=band)
+    starts = {recording.tmin for recording in recordings}
+    tmin = first.tmin if len(starts) == 1 else np.nan
+    return dataclasses.replace(first, data=data, band=band, tmin=tmin)
 
 
 def _check_grid(first, other, index):

@@ -169,6 +169,7 @@ def read_evoked(evoked, *, picks=None, sensors=False):
         _band(evoked.info),
         info=info,
         is_average=True,
+        tmin=float(evoked.times[0]),
     )
 
 

@@ -285,25 +285,20 @@ def _n_epochs(recording):
 
 def _invert(inverter, X, names):
     """Draw from the posterior of each recording, and name its observations."""
+    from ..estimators._reading import name_rows, read_features
     from ..inference import Posterior
 
     draws, obs_names = [], []
     for recording, name in zip(X, names, strict=True):
         # A list of one, so that the epochs of a file are one observation.
-        found = inverter.predict_posterior([recording])
-        draws.append(found.draws)
-        # Rows that are inverted by themselves, of each window.
-        rows = getattr(inverter, "row_names_", None) or ("",)
-        n_windows = found.n_obs // len(rows)
-        windows = [f"{name}, window {i + 1}" for i in range(n_windows)]
-        windows = windows if n_windows > 1 else [name]
-        if len(rows) == 1:
-            obs_names += windows
-        else:
-            obs_names += [f"{window}, {row}" for window in windows for row in rows]
-    return Posterior(
-        np.concatenate(draws), found.names, found.units, found.prior, obs_names
-    )
+        observed = read_features(inverter, [recording])
+        draws.append(inverter._draw(observed.x, inverter.n_draws))
+        # Rows may be inverted by themselves, and be others than those of the fit.
+        n = len(observed.x) // observed.n_rows
+        windows = [f"{name}, window {i + 1}" for i in range(n)] if n > 1 else [name]
+        obs_names += name_rows(windows, observed.row_names, n, observed.n_rows)
+    prior = inverter.prior_
+    return Posterior(np.concatenate(draws), prior.names, prior.units, prior, obs_names)
 
 
 def _save(posterior, outputs, overwrite):

@@ -38,6 +38,7 @@ _OPTIONAL = (
     "ch_names_",
     "projector_",
     "row_names_",
+    "n_rows_",
     "largest_distance_",
 )
 

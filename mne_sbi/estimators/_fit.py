@@ -40,7 +40,8 @@ def fit_to_simulations(inverter, X):
     recording = None if X is None else read_observations(inverter, X, reset=True)
     names = inverter.nodes
     if recording is not None:
-        adapt_model(inverter.model_, recording)
+        window = getattr(inverter._make_features(), "window", None)
+        adapt_model(inverter.model_, recording, window)
         names = recording.names if recording.from_mne else names
     warn_if_synthetic(inverter.model_, recording)
     _set_observation(inverter, names, recording)
@@ -48,6 +49,7 @@ def fit_to_simulations(inverter, X):
         # Only looked at to see whether it fits.
         summaries = inverter.observation_.summarize(recording)
         warn_if_implausible(inverter, recording, summaries)
+        inverter.n_rows_ = len(summaries) // len(recording)
     inverter.bank_, nodes = _get_bank(inverter)
     observation = inverter.observation_
     rows = TrainingRows(inverter.bank_, observation, nodes)
@@ -113,6 +115,7 @@ def fit_to_pairs(inverter, X, y):
         warn_if_implausible(inverter, recording, summaries)
         x = inverter.observation_.normalize(summaries)
         _check_one_row(x, theta)
+        inverter.n_rows_ = 1
     else:
         inverter.features_ = None
         x = recording.data.reshape(len(theta), -1)

@@ -123,15 +123,43 @@ def match_nodes(recording, model, node_names):
             f"{missing or 'none'}; not in the fit: {extra or 'none'}. Pick the same "
             "channels, or fit again."
         )
-    order = [found.index(name) for name in node_names]
+    return _reorder(recording, found, node_names)
+
+
+def match_rows(recording, row_names):
+    """Bring rows that are inverted by themselves into the order of the fit.
+
+    Parameters
+    ----------
+    recording : Recording
+        New observations.
+    row_names : tuple of str | None
+        The rows of the fit.
+
+    Returns
+    -------
+    recording : Recording
+        The same observations. Where not all rows are those of the fit, they are left
+        as they are: a model of one node inverts any.
+    """
+    if not recording.from_mne or row_names is None or recording.names == row_names:
+        return recording
+    if sorted(recording.names) != sorted(row_names):
+        return recording
+    return _reorder(recording, list(recording.names), row_names)
+
+
+def _reorder(recording, found, wanted):
+    """Put the rows of a recording, which are called as found, in another order."""
+    order = [found.index(name) for name in wanted]
     if recording.is_series:
         data = [series[order] for series in recording.data]
     else:
         data = recording.data[:, order]
-    return dataclasses.replace(recording, data=data, names=tuple(node_names))
+    return dataclasses.replace(recording, data=data, names=tuple(wanted))
 
 
-def adapt_model(model, recording):
+def adapt_model(model, recording, window=None):
     """Fill settings of a time-series model that are not given from a recording.
 
     These are the sampling rate, the duration, and the filters of :class:`Recorded`.
@@ -142,11 +170,14 @@ def adapt_model(model, recording):
         A clone that may be changed.
     recording : Recording
         The recording.
+    window : float | None
+        Length in s of the windows of power spectra; ``None`` if there are none.
 
     Raises
     ------
     ValueError
-        If the model has another sampling rate than the recording.
+        If the model has another sampling rate than the recording, or its averages
+        begin at another time.
     """
     if model.output != "timeseries":
         return
@@ -156,8 +187,9 @@ def adapt_model(model, recording):
         return
     _fill(inner, "sfreq", lambda: recording.sfreq)
     # The shortest of several, so that no spectrum is taken for smoother than it is.
-    _fill(inner, "duration", lambda: min(recording.durations))
+    _fill(inner, "duration", lambda: min(_lengths(recording, window)))
     check_rate(model, recording)
+    check_start(model, recording)
     if isinstance(model, Recorded) and recording.band is not None:
         highpass, lowpass = recording.band
         _fill(model, "highpass", lambda: highpass)
@@ -189,6 +221,24 @@ def _fill(model, name, get):
         model.set_params(**{name: get()})
 
 
+def _lengths(recording, window):
+    """Lengths in s of series without gaps that hold as many windows as these."""
+    if window is None:
+        return recording.durations
+    n_window = round(window * recording.sfreq)
+    hop = n_window - n_window // 2
+    lengths = []
+    for series, length in zip(recording.data, recording.durations, strict=True):
+        # Windows overlap, but not over gaps: pooled epochs hold up to half as many as
+        # one series of their total length, and their spectrum is as much rougher.
+        edges = np.diff(np.isnan(series[0]), prepend=True, append=True)
+        runs = np.diff(np.flatnonzero(edges))[::2]
+        n_windows = ((runs[runs >= n_window] - n_window) // hop + 1).sum()
+        held = ((n_windows - 1) * hop + n_window) / recording.sfreq
+        lengths.append(held if len(runs) > 1 and n_windows else length)
+    return lengths
+
+
 def _array_duration(recording, sfreq):
     """Length in s of arrays of time series, where the sampling rate is known."""
     data = np.asarray(recording.data)
@@ -217,6 +267,34 @@ def check_rate(model, recording):
             f"The recording has {recording.sfreq:g} Hz, and simulations of "
             f"{type(model).__name__} have {model.sfreq:g} Hz. Resample one of them: "
             f".resample({model.sfreq:g}), or sfreq=None and fit again."
+        )
+
+
+def check_start(model, recording):
+    """Refuse averages that begin at another time from the event than the simulations'.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    recording : Recording
+        Observations.
+
+    Raises
+    ------
+    ValueError
+        If they do.
+    """
+    wanted = getattr(getattr(get_inner(model), "stimulus", None), "tmin", None)
+    if wanted is None or recording.tmin is None:
+        return
+    # Written so that NaN fails. Both are rounded to samples.
+    if not abs(recording.tmin - wanted) * recording.sfreq < 1:
+        raise ValueError(
+            f"The Evoked begins at {recording.tmin:g} s from its event (nan: several "
+            f"begin at different times), and the stimulus has epochs from {wanted:g} "
+            "s. Give PulseTrain(tmin=...) as in mne.Epochs, or cut the Evoked with "
+            ".crop(tmin)."
         )
 
 

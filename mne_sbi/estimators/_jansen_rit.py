@@ -222,15 +222,16 @@ class JansenRitInverter(ModelInverter):
 
     def _make_method(self):
         network = check_option("network", self.network, _NETWORKS)
-        if isinstance(self.method, InferenceMethod):
+        is_object = isinstance(self.method, InferenceMethod)
+        if not is_object:
+            check_option("method", self.method, (*_METHODS, "abc"))
+        if is_object or self.method == "abc":
             if network != "mlp":
                 raise ValueError(
-                    f"network={network!r} and a method that is an object would be two "
+                    f"network={network!r} and method={self.method!r:.40} would be two "
                     f"words on one thing. Write method=NPE(embedding={network!r}), or "
                     "method='npe'."
                 )
-            return super()._make_method()
-        if check_option("method", self.method, (*_METHODS, "abc")) == "abc":
             return super()._make_method()
         # New simulations at each pass: a network can be larger without learning them by
         # heart.

@@ -183,13 +183,16 @@ class ObservationModel:
         Returns
         -------
         features : ndarray of float32, shape (n, n_features)
-            Features with noise; NaN where a simulation is not finite.
+            Features with noise; NaN where a simulation is not finite, or the model
+            refuses the parameters.
         """
         data = self.simulate_nodes(theta, draw_seed(rng))
         summaries = summarize(self.model, self.simulated_features, data)
-        if summaries is None:
+        params = self.model.complete_params(self.prior.as_dict(theta) | self.fixed)
+        good = np.array(self.model.check_valid(params), dtype=bool)
+        if summaries is None or not good.any():
             raise RuntimeError("The model gives no finite data for these parameters.")
-        good = np.isfinite(summaries).all(axis=(1, 2))
+        good &= np.isfinite(summaries).all(axis=(1, 2))
         made = self.observe(summaries[good], rng).reshape(good.sum(), -1)
         features = np.full((len(summaries), made.shape[1]), np.nan, np.float32)
         features[good] = made

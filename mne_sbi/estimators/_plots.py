@@ -53,7 +53,7 @@ class InverterPlots:
             If there are no spectra to predict, or no such observation or region.
         """
         self._needs_spectra("plot_predictive()")
-        x, obs_names, _ = read_features(self, X)
+        x, obs_names, *_ = read_features(self, X)
         row = _find_observation(obs, len(x), obs_names)
         draws = self._draw(x[[row]], n_draws)[0]
         name = None if obs_names is None else obs_names[row]
@@ -104,7 +104,7 @@ class InverterPlots:
         """
         _check_report(report, posterior, calibration, tags)
         check_is_fitted(self)
-        x, obs_names, _ = read_features(self, X)
+        x, obs_names, *_ = read_features(self, X)
         if posterior is None:
             draws = self._draw(x, self.n_draws)
             prior = self.prior_

@@ -10,12 +10,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._checks import check_array
 from .._recording import as_recording
-from ._inputs import check_rate, match_nodes
+from ._inputs import check_rate, check_start, match_nodes, match_rows
 from ._plausibility import warn_if_implausible, warn_if_synthetic, warn_if_unlike
 from ._sensors import match_channels, refuse_missing
 
 # Attributes that only some kinds of X leave.
-_FROM_X = ("n_features_in_", "feature_names_in_", "input_shape_", "largest_distance_")
+_FROM_X = (
+    "n_features_in_",
+    "feature_names_in_",
+    "input_shape_",
+    "largest_distance_",
+    "n_rows_",
+)
 
 
 def forget_inputs(inverter):
@@ -188,11 +194,14 @@ class Observed(NamedTuple):
     n_rows : int
         Rows of a recording that are inverted by themselves; 1 where they are inverted
         together.
+    row_names : tuple of str | None
+        Their names, where there are any.
     """
 
     x: np.ndarray
     names: tuple | None
     n_rows: int = 1
+    row_names: tuple | None = None
 
 
 def name_rows(obs_names, row_names, n_obs, n_rows):
@@ -254,6 +263,7 @@ def read_features(inverter, X, obs_names=None):
     if recording.from_mne:
         warn_if_synthetic(inverter.model_, recording)
         check_rate(inverter.model_, recording)
+        check_start(inverter.model_, recording)
     if inverter.features_ is None:
         data = np.asarray(recording.data)
         if recording.from_mne or data.shape[1:] != inverter.input_shape_:
@@ -266,6 +276,7 @@ def read_features(inverter, X, obs_names=None):
         recording = match_channels(recording, inverter.lead_field_, inverter.projector_)
     else:
         recording = match_nodes(recording, inverter.model_, inverter.node_names_)
+        recording = match_rows(recording, inverter.row_names_)
     summaries = inverter.observation_.summarize(recording)
     warn_if_implausible(inverter, recording, summaries)
     x = inverter.observation_.normalize(summaries)
@@ -273,4 +284,4 @@ def read_features(inverter, X, obs_names=None):
     n_obs = len(recording)
     n_rows = len(x) // n_obs
     names = name_rows(recording.obs_names, recording.names, n_obs, n_rows)
-    return Observed(x, names, n_rows)
+    return Observed(x, names, n_rows, recording.names)

@@ -4,6 +4,9 @@ import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .._checks import check_array
+from ._reading import read_features
+
 
 class InverterTransforms(TransformerMixin):
     """The methods of an inverter that scikit-learn expects of transformers."""
@@ -21,10 +24,31 @@ class InverterTransforms(TransformerMixin):
         Returns
         -------
         theta : ndarray, shape (n_obs, n_params)
-            Parameters.
+            Parameters, in the columns of :meth:`get_feature_names_out`.
+
+        Raises
+        ------
+        ValueError
+            If rows that are inverted each by itself are not those of the fit, whose
+            names the columns have.
         """
-        theta = self.predict(X)
-        return theta.reshape(len(theta), -1)
+        observed = read_features(self, X)
+        known, n_known = getattr(self, "row_names_", None), self._n_rows
+        others = None not in (known, observed.row_names) and observed.row_names != known
+        if others or observed.n_rows != n_known:
+            raise ValueError(
+                f"transform has columns for {n_known} rows as in the fit, "
+                f"{known or 'without names'}, and X has {observed.n_rows}: "
+                f"{observed.row_names or 'without names'}. Fit to such recordings, or "
+                "use predict_posterior, which names what it inverts."
+            )
+        theta, _ = self._estimate(observed.x)
+        return theta.reshape(-1, n_known * theta.shape[1])
+
+    @property
+    def _n_rows(self):
+        """Rows of a recording that are inverted by themselves, as in the fit."""
+        return getattr(self, "n_rows_", 1)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the parameters.
@@ -38,12 +62,12 @@ class InverterTransforms(TransformerMixin):
         -------
         names : ndarray of str, shape (n_params,)
             The names; ``A@Oz`` where several rows of a recording are inverted each by
-            itself.
+            itself, with their numbers where they have no names.
         """
         check_is_fitted(self)
         names = self.prior_.names
-        rows = getattr(self, "row_names_", None)
-        if rows is not None and len(rows) > 1:
+        rows = getattr(self, "row_names_", None) or range(self._n_rows)
+        if len(rows) > 1:
             names = [f"{name}@{row}" for row in rows for name in names]
         return np.array(names, dtype=object)
 
@@ -53,7 +77,8 @@ class InverterTransforms(TransformerMixin):
         Parameters
         ----------
         theta : array_like, shape (n_obs, n_params)
-            Parameters in the units of ``prior_``.
+            Parameters in the units of ``prior_``; of several rows side by side, as
+            :meth:`transform` returns them, where each is inverted by itself.
 
         Returns
         -------
@@ -62,5 +87,12 @@ class InverterTransforms(TransformerMixin):
             a lead field.
         """
         check_is_fitted(self)
+        theta = check_array("theta", theta, shape=("n_obs", None))
+        n_params, n_rows = len(self.prior_.names), self._n_rows
+        if theta.shape[1] == n_rows * n_params:
+            theta = theta.reshape(-1, n_params)
+        else:
+            n_rows = 1
         data = self.observation_.simulate_rows(theta, self.seed_)
+        data = data.reshape(-1, n_rows * data.shape[1], data.shape[2])
         return 10 * np.log10(data) if self.model_.output == "spectrum" else data

@@ -267,6 +267,12 @@ def test_channels_by_themselves(shared_data, tmp_path, capsys):
     options += ["--inverter", f"{tmp_path}/jr.zip", "--output-dir", str(tmp_path)]
     assert main(["invert", "jansen_rit", str(fname), *options]) == 0
     np.testing.assert_allclose(read_table(tmp_path), table, rtol=1e-3)
+    # Other channels than those of the fit have their own names.
+    options[1] = "Oz,O2"
+    assert main(["invert", "jansen_rit", str(fname), *options]) == 0
+    other = read_table(tmp_path)
+    assert [name.rpartition(", ")[2] for name in other.index] == 3 * ["Oz", "O2"]
+    np.testing.assert_allclose(other.iloc[::2], table.iloc[1::2], rtol=1e-3)
     options = ["--n-freqs", "3", "--output-dir", f"{tmp_path}/new"]
     assert main(["invert", "jansen_rit", str(fname), *options]) != 0
     assert "takes no --n-freqs" in capsys.readouterr().err

@@ -90,9 +90,10 @@ def test_settings_come_from_the_recording(fitted):
 def test_a_list_of_epochs_is_pooled():
     epochs = make_epochs(4, names=("Oz",))
     inverter = make_inverter().fit([epochs])
-    assert inverter.model_.duration == 16.0
+    # Three windows of 2 s in each, as many as in one recording of 13 s.
+    assert inverter.model_.duration == 13.0
     assert inverter.predict([epochs]).shape == (1, len(PARAMS))
-    with pytest.warns(RuntimeWarning, match="4 s of usable data.* last 16 s"):
+    with pytest.warns(RuntimeWarning, match="4 s of usable data.* last 13 s"):
         inverter.predict(epochs)
 
 
