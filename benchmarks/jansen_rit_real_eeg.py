@@ -41,7 +41,7 @@ def main():
     raws = {name: read(args.data, run) for name, run in RUNS.items()}
     inverter = JansenRitInverter(
         parameterization="combinations",
-        features=LogPSD(FMIN, FMAX, scaling="demean"),
+        features=LogPSD(FMIN, FMAX, window=1.0, scaling="demean"),
         duration=HALF,
         n_simulations=2_000 if args.quick else 20_000,
         random_state=0,

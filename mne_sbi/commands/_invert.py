@@ -245,9 +245,9 @@ def _make_jansen_rit_inverter(options, settings):
         nodes = connectome.names
     settings |= read_lead_field_option(options.lead_field, options.labels, nodes)
     if options.fmin is not None or options.fmax is not None:
-        fmin = 1.0 if options.fmin is None else options.fmin
+        fmin = 2.0 if options.fmin is None else options.fmin
         fmax = 45.0 if options.fmax is None else options.fmax
-        settings["features"] = LogPSD(fmin, fmax, scaling="demean")
+        settings["features"] = LogPSD(fmin, fmax, window=1.0, scaling="demean")
     return JansenRitInverter(connectome, **settings)
 
 

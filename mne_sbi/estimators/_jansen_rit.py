@@ -1,7 +1,9 @@
 """The inverter with the defaults of the Jansen-Rit model."""
 
+import numpy as np
+
 from .._checks import check_array, check_option
-from ..features import Joined, LogPSD, TimeSeries
+from ..features import FeatureExtractor, Joined, LogPSD, TimeSeries
 from ..inference import NPE, InferenceMethod, PointRegressor
 from ..models import JansenRit, Recorded
 from ._inverter import ModelInverter
@@ -51,7 +53,7 @@ class JansenRitInverter(ModelInverter):
         ``{"mu": 220.0}`` fixes a value, ``{"sigma": "free"}`` frees a parameter that is
         fixed by default.
     features : "psd" | "raw" | "both" | FeatureExtractor
-        Power spectra in dB from 1 to 45 Hz, the time series, or both side by side.
+        Power spectra in dB from 2 to 45 Hz, the time series, or both side by side.
         ``None`` stands for the spectra, or the time series with a stimulus.
     network : "mlp" | "conv1d" | "bilstm" | "cnn_bilstm" | "transformer"
         The network that sees the features; all but the first run along time, or along
@@ -188,12 +190,22 @@ class JansenRitInverter(ModelInverter):
             stimulus=self.stimulus,
             parameterization=self.parameterization,
         )
+        if not isinstance(self.noise, (bool, np.bool_)):
+            raise TypeError(
+                f"noise must be True or False, got {self.noise!r}. Its levels and its "
+                "exponent are parameters: prior={'snr_white': (10, 30)}."
+            )
         return Recorded(model, noise=self.noise)
 
     def _get_fixed(self):
         if self.gain is None:
             return {}
         gain = check_array("gain", self.gain, shape=(), positive=True)
+        if "gain" in self.prior_.names:
+            raise ValueError(
+                f"gain={self.gain:g} is known, and the prior wants it inferred. Give "
+                "gain=None, or leave 'gain' out of the prior."
+            )
         return {"gain": float(gain)}
 
     def _get_unknown(self):
@@ -208,11 +220,18 @@ class JansenRitInverter(ModelInverter):
         wish = self.features
         if wish is None:
             wish = "psd" if self.stimulus is None else "raw"
-        if not isinstance(wish, str):
+        if isinstance(wish, FeatureExtractor):
             return make_features(wish, None)
+        if not isinstance(wish, str):
+            raise TypeError(
+                f"features must be one of {list(_FEATURES)}, or a FeatureExtractor "
+                f"such as LogPSD(), got {wish!r:.80}."
+            )
         check_option("features", wish, _FEATURES)
         scale_free = self._is_scale_free
-        spectra = LogPSD(1.0, 45.0, scaling="demean" if scale_free else "none")
+        spectra = LogPSD(
+            2.0, 45.0, window=1.0, scaling="demean" if scale_free else "none"
+        )
         series = TimeSeries(
             scaling="zscore" if scale_free else "none",
             transform="none" if scale_free else "log",

@@ -90,10 +90,10 @@ def test_settings_come_from_the_recording(fitted):
 def test_a_list_of_epochs_is_pooled():
     epochs = make_epochs(4, names=("Oz",))
     inverter = make_inverter().fit([epochs])
-    # Three windows of 2 s in each, as many as in one recording of 13 s.
-    assert inverter.model_.duration == 13.0
+    # Seven windows of 1 s in each, as many as in one recording of 14.5 s.
+    assert inverter.model_.duration == 14.5
     assert inverter.predict([epochs]).shape == (1, len(PARAMS))
-    with pytest.warns(RuntimeWarning, match="4 s of usable data.* last 13 s"):
+    with pytest.warns(RuntimeWarning, match="4 s of usable data.* last 14.5 s"):
         inverter.predict(epochs)
 
 
@@ -178,7 +178,7 @@ def test_networks_and_features(features, network, tmp_path, monkeypatch):
         sfreq=SFREQ, duration=2.0, features=features, network=network, method="npe"
     )
     inverter.set_params(n_simulations=64).fit()
-    n_static = 89 if features == "both" else 0
+    n_static = 44 if features == "both" else 0
     assert inverter.method_.embedding == network
     assert inverter.method_.n_static == n_static
     assert inverter.method_.input_shape_ == (1, n_static + 256)
@@ -202,7 +202,7 @@ def test_fresh_simulations_at_each_pass():
 
     watched = Watched(density="mixture", max_iter=2, batch_size=64)
     inverter = make_inverter(sfreq=SFREQ, duration=2.0, method=watched).fit()
-    assert theta[0].shape == (200, len(PARAMS)) and x[0].shape == (200, 89)
+    assert theta[0].shape == (200, len(PARAMS)) and x[0].shape == (200, 44)
     assert np.abs(theta[0] - theta[1]).min() > 0
     np.testing.assert_array_equal(x[0], x[2])
     # None of them are those of the bank.
@@ -215,7 +215,7 @@ def test_fresh_simulations_at_each_pass():
 
 def test_simulations_that_were_made_before_are_used():
     model = Recorded(JansenRit(sfreq=SFREQ, duration=2.0))
-    features = LogPSD(1.0, 45.0, scaling="demean")
+    features = LogPSD(2.0, 45.0, window=1.0, scaling="demean")
     bank = simulate(model, n_simulations=100, features=features, random_state=0)
     inverter = make_inverter(sfreq=SFREQ, duration=2.0, simulations=bank).fit()
     assert inverter.bank_ is bank
@@ -243,7 +243,7 @@ def test_what_can_be_rescaled_is_warned_of():
 def test_what_the_posterior_predicts(fitted):
     raw = make_raw()
     measured, predicted = fitted.posterior_predictive(raw, n_draws=40)
-    assert measured.shape == (2, 89) and predicted.shape == (2, 40, 89)
+    assert measured.shape == (2, 44) and predicted.shape == (2, 40, 44)
     again = fitted.posterior_predictive(raw, n_draws=40)[1]
     np.testing.assert_array_equal(predicted, again)
     assert (predictive_coverage(measured, predicted) > 0.5).all()
@@ -269,7 +269,7 @@ def test_identifiability_of_an_inverter(fitted):
         ({"sfreq": None}, ValueError, "sfreq=None"),
         ({"parameterization": "combos"}, ValueError, "combinations"),
         ({"method": "snpe"}, ValueError, "npe"),
-        ({"duration": 1.0}, ValueError, "window"),
+        ({"duration": 0.5}, ValueError, "window"),
         ({"sfreq": 64.0}, ValueError, "45 Hz"),
         ({"prior": {"a": (-10.0, 100.0)}}, ValueError, "a must be positive"),
     ],
@@ -286,7 +286,7 @@ def test_wrong_recordings(fitted):
     with pytest.raises(ValueError, match="64 Hz, and simulations.* 128 Hz"):
         make_inverter(sfreq=SFREQ).fit(raw.copy().resample(64.0, verbose="error"))
     with pytest.raises(ValueError, match="less than the window"):
-        fitted.predict(raw.copy().crop(0, 1.0))
+        fitted.predict(raw.copy().crop(0, 0.5))
     dead = raw.copy()
     dead._data[1] = 0.0
     with pytest.raises(ValueError, match="flat.*Oz|Oz.*flat"):

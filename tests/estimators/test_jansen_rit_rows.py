@@ -4,9 +4,10 @@ import mne
 import numpy as np
 import pytest
 
-from mne_sbi import JansenRitInverter, SGMInverter
+from mne_sbi import JansenRitInverter, SGMInverter, read_inverter, simulate
+from mne_sbi.features import LogPSD
 from mne_sbi.inference import NPE
-from mne_sbi.models import PulseTrain
+from mne_sbi.models import JansenRit, PulseTrain, Recorded
 from mne_sbi.testing import make_connectome
 
 SFREQ, DURATION = 100.0, 4.0
@@ -69,8 +70,6 @@ def test_parameters_of_rows_go_back_to_their_data(fitted, tmp_path):
     alone = fitted.inverse_transform(theta[:1, :n_params])
     np.testing.assert_allclose(alone[0, 0], data[0, 0], rtol=1e-4)
     fitted.save(tmp_path / "jr.zip")
-    from mne_sbi import read_inverter
-
     again = read_inverter(tmp_path / "jr.zip")
     np.testing.assert_array_equal(again.inverse_transform(theta), data)
 
@@ -122,3 +121,14 @@ def test_a_network_without_a_method_that_has_one():
         JansenRitInverter(network="conv1d", **SETTINGS | {"method": "abc"}).fit(
             make_epochs()
         )
+
+
+def test_simulations_without_filters_serve_recordings_without_filters():
+    model = Recorded(JansenRit(sfreq=SFREQ, duration=DURATION))
+    features = LogPSD(2.0, 45.0, window=1.0, scaling="demean")
+    bank = simulate(model, n_simulations=100, features=features, random_state=0)
+    inverter = JansenRitInverter(simulations=bank, **SETTINGS).fit(make_epochs())
+    assert inverter.model_.highpass is None and inverter.model_.lowpass is None
+    filtered = make_epochs().filter(2.0, 40.0, verbose="error")
+    with pytest.raises(ValueError, match="another highpass and lowpass"):
+        inverter.fit(filtered)
