@@ -50,7 +50,8 @@ def score(truth, estimate, names):
 def show(title, rows, more, key=None):
     """Print a table of scores: R2 and correlation, or one of the two.
 
-    A cell is a value and half the width of its interval.
+    A cell is a value and half the width of its interval; where both are shown, that of
+    the correlation is about as wide, and in the file that --json names.
     """
     names = list(rows[0]["scores"])
     lines = []
@@ -60,7 +61,9 @@ def show(title, rows, more, key=None):
             cell = row["scores"].get(name)
             if cell is not None:
                 keys = (key,) if key else ("r2", "r")
-                line[name] = " | ".join(_in_words(*cell[k]) for k in keys)
+                line[name] = _in_words(*cell[keys[0]])
+                if len(keys) > 1:
+                    line[name] += f" | {cell[keys[1]][0]:.2f}"
         lines.append(line)
     columns = {"network": "network", "input": "input", **more}
     columns |= {name: name for name in names} | {"seconds": "CPU-s"}

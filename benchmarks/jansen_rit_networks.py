@@ -335,7 +335,8 @@ def draw(rows, fname):
         ax.axhline(0, color="0.5", linewidth=0.8)
     for ax in axes[:, 0]:
         ax.set_ylabel("mean R²")
-    axes[0, 0].legend(fontsize="small")
+    # Where curves of matched noise leave room.
+    axes[0, 1].legend(fontsize="small", loc="lower left")
     fig.savefig(fname, dpi=150)
     plt.close(fig)
 
