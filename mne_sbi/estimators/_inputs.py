@@ -8,6 +8,7 @@ from .._checks import check_array, check_option
 from .._recording_arrays import SAME_RATE
 from .._region_names import normalize_region_name
 from ..models import Recorded
+from ..models._recorded_chain import check_band
 
 _UNITS = ("dB", "power")
 # So many times the model's frequencies are rather samples of time series.
@@ -191,7 +192,8 @@ def adapt_model(model, recording, window=None):
     check_rate(model, recording)
     check_start(model, recording)
     if isinstance(model, Recorded) and recording.band is not None:
-        highpass, lowpass = recording.band
+        # What filters nothing is None, as in models with which banks were simulated.
+        highpass, lowpass = check_band(*recording.band, recording.sfreq)
         _fill(model, "highpass", lambda: highpass)
         _fill(model, "lowpass", lambda: lowpass)
 
