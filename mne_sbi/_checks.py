@@ -183,7 +183,7 @@ def check_array(name, value, *, shape=None, dtype=float, finite=True, positive=F
     ValueError
         If the shape or a value is not as expected.
     """
-    array = _as_array(name, value, dtype)
+    array = _as_array(name, value, dtype, is_number=shape == ())
     if shape is not None:
         _check_shape(name, array, tuple(shape))
     is_number = np.issubdtype(array.dtype, np.number)
@@ -202,7 +202,7 @@ def check_array(name, value, *, shape=None, dtype=float, finite=True, positive=F
     return array
 
 
-def _as_array(name, value, dtype):
+def _as_array(name, value, dtype, is_number=False):
     """Convert to an array, without letting numbers lose a part silently."""
     try:
         array = np.asarray(value)
@@ -219,9 +219,8 @@ def _as_array(name, value, dtype):
         with np.errstate(invalid="ignore"):  # NaN as an integer: refused just below
             converted = array.astype(dtype, copy=False)
     except (TypeError, ValueError) as exc:
-        raise TypeError(
-            f"{name} must be an array of {np.dtype(dtype).name}, got {_kind(value)}."
-        ) from exc
+        wanted = "a number" if is_number else f"an array of {np.dtype(dtype).name}"
+        raise TypeError(f"{name} must be {wanted}, got {_kind(value)}.") from exc
     wants_integers = np.issubdtype(dtype, np.integer)
     if wants_integers and array.dtype.kind == "f" and (converted != array).any():
         raise TypeError(f"{name} must hold integers, got {_kind(value)}.")

@@ -377,9 +377,12 @@ def make_prior(parameters, free=None, overrides=None):
         return overrides, fixed
     overrides = {} if overrides is None else overrides
     if not isinstance(overrides, dict):
+        example = ", ".join(
+            f"{p.name!r}: ({p.low:g}, {p.high:g})" for p in parameters[:1]
+        )
         raise TypeError(
-            "A prior must be a Prior, a dict such as {'alpha': (0.1, 1.0)}, or None, "
-            f"got {type(overrides).__name__}."
+            f"A prior must be a Prior, a dict such as {{{example}}}, or None, got "
+            f"{type(overrides).__name__}."
         )
     free = set(known if free is None else free)
     check_known([*free, *overrides], known)

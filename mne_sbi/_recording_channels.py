@@ -279,6 +279,12 @@ def _pick(info, picks, bads):
     try:
         names = empty.pick(picks, exclude=(), verbose="error").ch_names
     except (ValueError, TypeError, IndexError, RuntimeError) as exc:
+        missing = _find_missing(picks, info["ch_names"])
+        if missing:
+            raise ValueError(
+                f"picks={picks!r} names channels that the recording does not have: "
+                f"{missing}. It has {', '.join(info['ch_names'])}."
+            ) from exc
         raise type(exc)(
             f"picks={picks!r} fits no channel of the recording, which has "
             f"{', '.join(info['ch_names'])}. {exc}"
@@ -297,6 +303,15 @@ def _pick(info, picks, bads):
                 "from picks or from info['bads']."
             )
     return kept
+
+
+def _find_missing(picks, known):
+    """Return those of several names that are missing, if others are there."""
+    if isinstance(picks, (str, slice)):
+        return []
+    names = [str(x) for x in np.atleast_1d(picks) if isinstance(x, str)]
+    missing = [name for name in names if name not in known]
+    return missing if len(missing) < len(names) else []
 
 
 def _eeg_rows(info):

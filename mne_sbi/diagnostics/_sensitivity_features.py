@@ -202,6 +202,12 @@ def _make_log_psd(model):
     """Make the extractor whose spectra the built-in features describe."""
     if model.output == "spectrum":
         return LogPSD(freqs=model.get_freqs(), scaling="none")
+    missing = [n for n in ("sfreq", "duration") if getattr(model, n, None) is None]
+    if missing:
+        raise ValueError(
+            f"{type(model).__name__} has {' and '.join(f'{n}=None' for n in missing)}. "
+            "Give numbers to the model, for example sfreq=128.0 and duration=10.0."
+        )
     window = min(2.0, model.duration)
     return LogPSD(_FMIN, min(_FMAX, model.sfreq / 2), window=window, scaling="none")
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..inference import NPE, PointRegressor
 from ._bank_rows import FreshSimulations, TrainingRows
-from ._inputs import adapt_features, adapt_model, find_nodes
+from ._inputs import adapt_features, adapt_model, find_nodes, get_inner
 from ._observation import ObservationModel
 from ._plausibility import (
     N_COMPARED,
@@ -57,7 +57,9 @@ def fit_to_simulations(inverter, X):
     settings = {"resample": rows.resample if observation.is_noisy else None}
     x = rows if rows.is_lazy else rows[:]
     if _wants_fresh(inverter):
-        settings = {"refresh": FreshSimulations(inverter, len(rows))}
+        # As many as are trained on: the validation rows stay those of the bank.
+        n = len(rows) - round(len(rows) * inverter.method_.validation_fraction)
+        settings = {"refresh": FreshSimulations(inverter, max(n, 1))}
         x = rows.resample(np.arange(len(rows)), rng)
     inverter.method_.fit(
         inverter.prior_.to_unit(inverter.bank_.theta[rows.valid]),
@@ -144,9 +146,10 @@ def _check_measured(model):
     wanted = [n for n in ("sfreq", "duration") if getattr(model, n, 0) is None]
     if model.output == "timeseries" and wanted:
         raise ValueError(
-            f"{type(model).__name__} has {' and '.join(f'{n}=None' for n in wanted)}, "
-            "which only Raw, Epochs and other time series of MNE-Python tell. Give "
-            "these to fit, or the number to the model."
+            f"{type(get_inner(model)).__name__} has "
+            f"{' and '.join(f'{n}=None' for n in wanted)}, which only Raw, Epochs and "
+            "other time series of MNE-Python tell. Give these to fit, or "
+            f"{' and '.join(f'{n}=...' for n in wanted)}."
         )
 
 

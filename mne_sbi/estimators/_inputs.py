@@ -267,8 +267,9 @@ def check_rate(model, recording):
     if not np.isclose(model.sfreq, recording.sfreq, rtol=SAME_RATE):
         raise ValueError(
             f"The recording has {recording.sfreq:g} Hz, and simulations of "
-            f"{type(model).__name__} have {model.sfreq:g} Hz. Resample one of them: "
-            f".resample({model.sfreq:g}), or sfreq=None and fit again."
+            f"{type(get_inner(model)).__name__} have {model.sfreq:g} Hz. Resample the "
+            f"recording, .resample({model.sfreq:g}), or fit again with sfreq=None, "
+            "which takes the recording's."
         )
 
 

@@ -130,7 +130,8 @@ class InverterPlots:
         if not hasattr(self.features_, "get_freqs"):
             raise ValueError(
                 f"{what} shows spectra, and the features "
-                f"{type(self.features_).__name__} are none."
+                f"{type(self.features_).__name__} are none. posterior_predictive(X) "
+                "gives measured and predicted features as arrays."
             )
 
 
@@ -138,7 +139,9 @@ def _find_observation(obs, n_obs, obs_names):
     """Return the number of an observation."""
     if isinstance(obs, str):
         if obs_names is None or obs not in obs_names:
-            known = "have no names" if obs_names is None else f"are {list(obs_names)}"
+            known = f"have no names. Give a number from 0 to {n_obs - 1}"
+            if obs_names is not None:
+                known = f"are {list(obs_names)}"
             raise ValueError(f"There is no observation {obs!r}: the {n_obs} {known}.")
         return list(obs_names).index(obs)
     if not isinstance(obs, numbers.Integral) or not -n_obs <= obs < n_obs:
@@ -196,7 +199,7 @@ def _plot_spectra(inverter, x, draws, picks, show, name=None):
         names=names,
         noisy=noisy,
         nodes=_find_rows(picks, names, n_rows),
-        rows="regions" if observation.mixing is None else "channels",
+        rows="regions" if inverter.lead_field_ is None else "channels",
         show=show,
     )
 

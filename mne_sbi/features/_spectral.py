@@ -93,7 +93,7 @@ class LogPSD(FeatureExtractor):
             raise ValueError(
                 f"The time series last {data.shape[-1] / sfreq:g} s, less than the "
                 f"window of {self.window:g} s. Give longer recordings or a shorter "
-                "window to LogPSD."
+                "window to LogPSD: features=LogPSD(..., window=...)."
             )
         data, has_gaps = _leave_out_short(data, n_window, self.window)
         # A bin more on both sides, to interpolate; never the one of the mean.
@@ -320,9 +320,10 @@ def _leave_out_short(data, n_window, window):
         lengths = edges[1::2] - edges[::2]
         if lengths.max(initial=0) < n_window:
             raise ValueError(
-                "Between the segments that are left out, no piece of the time series "
-                f"is as long as the window of {window:g} s. Annotate less as bad, or "
-                "give a shorter window to LogPSD."
+                "No piece of the time series, between segments that are left out or "
+                f"from start to end of an epoch, is as long as the window of {window:g}"
+                " s. Annotate less as bad, give longer epochs, or a shorter window to "
+                "LogPSD: features=LogPSD(..., window=...)."
             )
         for start, stop in edges.reshape(-1, 2)[lengths < n_window]:
             series[:, start:stop] = np.nan

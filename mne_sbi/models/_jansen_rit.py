@@ -8,6 +8,8 @@ from ._base import ForwardModel
 from ._jansen_rit_parameters import (
     DEFAULT_FREE,
     PARAMETERIZATIONS,
+    POSITIVE,
+    check_signs,
     exact_symmetries,
     gain_symmetries,
     make_parameters,
@@ -23,8 +25,6 @@ _LONGEST_STEP = 4e-3  # s
 # first to the last of these: fewer do not fill the vector units, and more do not fit
 # into the cache that is next to them.
 _FEWEST_LANES, _MOST_LANES = 64, 2048
-# The rates of synapses and the slope must be positive: they divide.
-_POSITIVE = ("a", "b", "r")
 
 
 class JansenRit(ForwardModel):
@@ -205,12 +205,16 @@ class JansenRit(ForwardModel):
             slope is not positive, or the lengths differ.
         """
         params = super().complete_params(params)
-        for name in _POSITIVE:
+        for name in POSITIVE:
             if (params[name] <= 0).any():
                 raise ValueError(
                     f"{name} must be positive, got {params[name].min():g}."
                 )
         return params
+
+    def check_ranges(self, ranges):
+        """Raise an error if amplitudes, numbers of synapses or rates are negative."""
+        check_signs(ranges)
 
     def simulate(self, params, key):
         """Simulate one draw, in JAX.

@@ -4,6 +4,11 @@ from .._checks import check_option
 from .._parameters import Parameter
 
 PARAMETERIZATIONS = ("standard", "combinations")
+# Amplitudes, numbers of synapses and rates: below zero, excitation would inhibit. The
+# rates of synapses and the slope cannot be zero either, because they divide.
+_NOT_NEGATIVE = ("A", "B", "AC", "BC", "C", "c1", "c2", "c3", "c4", "sigma")
+_NOT_NEGATIVE += ("Asigma", "v_max")
+POSITIVE = ("a", "b", "r")
 # With combinations, the excitatory gain is at the value of Jansen and Rit (1995).
 GAUGE_A = 3.25e-3  # V
 
@@ -156,6 +161,29 @@ def exact_symmetries(parameterization, names):
         inhibition = {"BC": 1, "c4": -1, "pulse_inhibitory": -1}
         found = [inhibition, {"AC": 1, "BC": 1} | ratios, rate | fewer_synapses]
     return tuple(_keep(generator, names) for generator in found)
+
+
+def check_signs(ranges):
+    """Refuse ranges that reach below zero, where the model makes no sense.
+
+    Parameters
+    ----------
+    ranges : dict of (float, float)
+        Lowest and highest value of parameters.
+
+    Raises
+    ------
+    ValueError
+        If an amplitude, a number of synapses or a rate is negative.
+    """
+    for name, (low, _) in ranges.items():
+        is_wrong = low < 0 if name in _NOT_NEGATIVE else low <= 0
+        if is_wrong and name in (*_NOT_NEGATIVE, *POSITIVE):
+            least = "at least 0" if name in _NOT_NEGATIVE else "positive"
+            raise ValueError(
+                f"{name} must be {least}, and the prior has it from {low:g} on. Give "
+                f"another range: prior={{{name!r}: (low, high)}}."
+            )
 
 
 def gain_symmetries(parameterization, names):

@@ -54,7 +54,9 @@ def plot_predictive(
         The figure.
     """
     panels = _panels(measured, predicted, freqs, names, noisy, nodes, rows)
-    fig, axes = make_panels(*grid_shape(len(panels), 3), panel=(2.9, 2.1))
+    # A single panel has to be as wide as two entries of the legend.
+    panel = (2.9, 2.1) if len(panels) > 1 else (4.6, 2.6)
+    fig, axes = make_panels(*grid_shape(len(panels), 3), panel=panel)
     _draw_panels(fig, axes, panels)
     return finish(fig, show)
 
@@ -162,7 +164,8 @@ def _draw_panels(fig, axes, panels):
             ax.set_xlabel("frequency (Hz)")
     fig.supylabel("power (dB, normalised)", fontsize="medium")
     handles = axes[0, 0].get_legend_handles_labels()
-    fig.legend(*handles, loc="outside upper left", ncols=4, frameon=False)
+    ncols = 4 if len(panels) > 1 else 2
+    fig.legend(*handles, loc="outside upper left", ncols=ncols, frameon=False)
 
 
 def _draw_spectra(ax, panel):

@@ -37,7 +37,7 @@ CASES = [
         lambda w: w.sgm().fit(w.raw().crop(0, 1)),
         ValueError,
         "The time series last 1.01 s, less than the window of 2 s. Give longer "
-        "recordings or a shorter window to LogPSD.",
+        "recordings or a shorter window to LogPSD: features=LogPSD(..., window=...).",
     ),
     (
         "epochs shorter than the window",
@@ -46,7 +46,7 @@ CASES = [
         ),
         ValueError,
         "The time series last 1 s, less than the window of 2 s. Give longer "
-        "recordings or a shorter window to LogPSD.",
+        "recordings or a shorter window to LogPSD: features=LogPSD(..., window=...).",
     ),
     (
         "all channels bad",
@@ -101,9 +101,10 @@ CASES = [
         "too little between bad segments",
         lambda w: w.sgm().fit(annotate(w.raw(), range(20), 0.5)),
         ValueError,
-        "Between the segments that are left out, no piece of the time series is "
-        "as long as the window of 2 s. Annotate less as bad, or give a shorter "
-        "window to LogPSD.",
+        "No piece of the time series, between segments that are left out or from "
+        "start to end of an epoch, is as long as the window of 2 s. Annotate less as "
+        "bad, give longer epochs, or a shorter window to LogPSD: "
+        "features=LogPSD(..., window=...).",
     ),
     (
         "complex after a Hilbert transform",
@@ -181,6 +182,15 @@ CASES = [
         ),
     ),
     (
+        "picks of which one is misspelt",
+        lambda w: w.sgm(picks=["lh.cuneus", "lh.insulla"]).fit(w.raw()),
+        ValueError,
+        re.compile(
+            r"picks=\['lh\.cuneus', 'lh\.insulla'\] names channels that the "
+            r"recording does not have: \['lh\.insulla'\]\. It has lh\.cuneus, .*"
+        ),
+    ),
+    (
         "picks of a bad channel",
         lambda w: w.sgm(picks=["lh.cuneus"]).fit(mark_bad(w.raw(), ["lh.cuneus"])),
         ValueError,
@@ -204,7 +214,7 @@ CASES = [
         lambda w: w.sgm(duration=1.0).fit(w.raw()),
         ValueError,
         "The time series last 1 s, less than the window of 2 s. Give longer "
-        "recordings or a shorter window to LogPSD.",
+        "recordings or a shorter window to LogPSD: features=LogPSD(..., window=...).",
     ),
     (
         "a window without data",

@@ -257,7 +257,7 @@ CASES = [
         lambda w: w.series_inverter(model__sfreq=None).fit(w.array("timeseries")),
         ValueError,
         "HopfModel has sfreq=None, which only Raw, Epochs and other time series "
-        "of MNE-Python tell. Give these to fit, or the number to the model.",
+        "of MNE-Python tell. Give these to fit, or sfreq=....",
     ),
     (
         "other columns than in fit",
