@@ -47,11 +47,18 @@ def warn_if_implausible(inverter, recording, summaries):
     summaries : ndarray, shape (n_obs, n_nodes, n_points)
         The summaries of it.
     """
-    stimulus = getattr(get_inner(inverter.model_), "stimulus", None)
+    inner = get_inner(inverter.model_)
+    stimulus = getattr(inner, "stimulus", None)
     if recording.is_average and stimulus is None:
+        remedy = "Give the Epochs or the Raw."
+        if hasattr(inner, "stimulus"):
+            remedy += (
+                " Or simulate responses: stimulus=mne_sbi.models.PulseTrain(n_pulses="
+                f"evoked.nave, tmin={recording.tmin:g})."
+            )
         warn_user(
             "An Evoked holds what is locked to an event; the average removes most of "
-            "the ongoing activity that the model describes. Give the Epochs or the Raw."
+            f"the ongoing activity that the model describes. {remedy}"
         )
     if recording.is_series and not recording.is_average and stimulus is not None:
         warn_user(

@@ -91,6 +91,15 @@ def test_nobody_told_the_sampling_rate():
 
 
 @pytest.mark.filterwarnings("ignore:.*unlike all")
+def test_a_response_without_a_stimulus_is_told_how_to_get_one():
+    raw = make_raw()
+    evoked = mne.EvokedArray(raw.get_data(), raw.info, tmin=-0.2, nave=30)
+    match = r"locked to an event.*PulseTrain\(n_pulses=evoked.nave, tmin=-0.2\)"
+    with pytest.warns(RuntimeWarning, match=match):
+        fit(evoked)
+
+
+@pytest.mark.filterwarnings("ignore:.*unlike all")
 def test_what_is_not_there_is_named_in_figures():
     raw = make_raw()
     inverter = fit(raw.copy().pick(["Oz"]))
