@@ -14,7 +14,7 @@ _NETWORKS = ("mlp", "conv1d", "bilstm", "cnn_bilstm", "transformer")
 _METHODS = {"npe": NPE, "point": PointRegressor}
 # What `benchmarks/jansen_rit_recovery.py` was measured with.
 _SETTINGS = {
-    "npe": {"hidden": (512, 512), "max_iter": 40, "batch_size": 256},
+    "npe": {"hidden": (512, 512), "max_iter": 50},
     "point": {"n_components": None, "max_iter": 40, "batch_size": 256},
 }
 
@@ -254,4 +254,9 @@ class JansenRitInverter(ModelInverter):
             return super()._make_method()
         # New simulations at each pass: a network can be larger without learning them by
         # heart.
-        return _METHODS[self.method](embedding=network, **_SETTINGS[self.method])
+        method = _METHODS[self.method](embedding=network, **_SETTINGS[self.method])
+        # Attention learns less at the larger steps of the other point estimates.
+        rate = method.learning_rate
+        return method.set_params(
+            learning_rate=min(rate, 1e-3) if network == "transformer" else rate
+        )

@@ -53,7 +53,8 @@ class JansenRit(ForwardModel):
         Longest step of the integration in s, at most 0.004; the step is the largest
         one not above it of which a whole number makes a sample.
     burn_in : float
-        Seconds that are simulated, from rest, before the first sample.
+        Seconds that are simulated before the first sample, from random potentials.
+        With 0, the first samples are those of the way up from potentials of zero.
     speed : float
         Conduction speed along the connections in m/s. Delays are rounded to steps of
         the integration, and last one step at least.

@@ -236,8 +236,8 @@ def _slopes(c, state, rate, extra):
 STEPS = {"strang": strang_step, "heun": heun_step}
 
 
-def start_state(c, scheme, shape):
-    """Return the state of rest from which every simulation starts.
+def start_state(c, scheme, shape, rates=None):
+    """Return the state from which simulations start.
 
     Parameters
     ----------
@@ -247,6 +247,10 @@ def start_state(c, scheme, shape):
         How to integrate.
     shape : tuple of int
         Shape of each variable.
+    rates : jax.Array | None, shape (3, ...)
+        Firing rates of the three inputs, as shares of the largest. Potentials are those
+        to which they would lead in the long run; ``None`` starts from potentials of
+        zero.
 
     Returns
     -------
@@ -254,8 +258,16 @@ def start_state(c, scheme, shape):
         y0, y1, y2, w0, w1, w2.
     """
     zero = jnp.zeros(shape, jnp.float32)
+    y = (zero, zero, zero)
+    if rates is not None:
+        # Products, which the symmetries of the model leave exact.
+        y = (
+            rates[0] * c["pyramidal"] / c["ah"],
+            (c["input"] + rates[1] * c["excitatory"]) / c["ah"],
+            rates[2] * c["inhibitory"] / c["bh"],
+        )
     if scheme == "heun":
-        return (zero,) * 6
+        return (*y, zero, zero, zero)
     # Before the first flow stands half a kick alone.
-    kicks = _kicks(c, (zero,), _firing_rate(c, zero), {})
-    return (zero, zero, zero, *(0.5 * kick for kick in kicks))
+    kicks = _kicks(c, y, _firing_rate(c, y[1] - y[2]), {})
+    return (*y, *(zero + 0.5 * kick for kick in kicks))

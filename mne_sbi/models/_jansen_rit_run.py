@@ -15,8 +15,9 @@ from ._random_lanes import draw_normal_pair, start_lanes
 
 # Steps that are compiled as one: the generators' four words then change places in none.
 _UNROLL = 2
-# Distinguishes the key of the pulses' latencies from those of the noise.
-_LATENCIES = 1
+# Distinguish the keys of the pulses' latencies and of the start from those of the
+# noise, which are counted from here on.
+_LATENCIES, _START, _SAMPLES = 1, 2, 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +114,9 @@ def prepare(grid, params, keys):
     c = make_coefficients(params, grid.step, grid.scheme)
     lanes = c["slope"].shape
     shape = lanes if grid.connectome is None else (grid.n_nodes, *lanes)
-    start = {"c": c, "state": start_state(c, grid.scheme, shape), "past": None}
+    rates = _draw_rates(keys, shape) if grid.n_burn else None
+    state = start_state(c, grid.scheme, shape, rates)
+    start = {"c": c, "state": state, "past": None}
     if grid.connectome is not None:
         weights = coupling_weights(grid.connectome, grid.speed, grid.step)
         if weights is not None:
@@ -124,6 +127,20 @@ def prepare(grid, params, keys):
     if grid.train is not None:
         start["latencies"] = _draw_latencies(grid, keys)
     return start
+
+
+def _draw_rates(keys, shape):
+    """Draw where simulations start, shape (3, *shape).
+
+    From one state, rhythms with little noise would have the same phase in all
+    simulations for many seconds, and a network on time series would learn it.
+    """
+
+    def draw(key):
+        key = jax.random.fold_in(key, _START)
+        return jax.random.uniform(key, (3, *shape[:-1]), jnp.float32)
+
+    return jnp.moveaxis(jax.vmap(draw)(keys), 0, -1)
 
 
 def _draw_latencies(grid, keys):
@@ -169,8 +186,7 @@ def _advance(grid, start, carry, sample, unroll, place=0, pulse=None):
 
         def draw(key):
             key = jax.random.fold_in(key, sample)
-            # Beside the latencies' number, which is one for each simulation.
-            key = jax.random.fold_in(key, _LATENCIES + 1)
+            key = jax.random.fold_in(key, _SAMPLES)
             shape = (grid.n_steps, 2, *carry[0][0].shape[:-1])
             return jax.random.normal(key, shape, jnp.float32)
 

@@ -202,7 +202,7 @@ def test_fresh_simulations_at_each_pass():
 
     watched = Watched(density="mixture", max_iter=2, batch_size=64)
     inverter = make_inverter(sfreq=SFREQ, duration=2.0, method=watched).fit()
-    assert theta[0].shape == (200, len(PARAMS)) and x[0].shape == (200, 44)
+    assert theta[0].shape == (180, len(PARAMS)) and x[0].shape == (180, 44)
     assert np.abs(theta[0] - theta[1]).min() > 0
     np.testing.assert_array_equal(x[0], x[2])
     # None of them are those of the bank.
