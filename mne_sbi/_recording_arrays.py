@@ -39,6 +39,8 @@ class Recording:
     tmin : float | None
         Time of the first sample of averages in s, relative to the event; NaN if they
         begin at different times.
+    nave : tuple of int
+        Numbers of epochs in averages.
     """
 
     data: object
@@ -51,6 +53,7 @@ class Recording:
     obs_names: tuple | None = None
     is_average: bool = False
     tmin: float | None = None
+    nave: tuple = ()
 
     @property
     def from_mne(self):
@@ -202,7 +205,8 @@ def join(recordings):
         band = (max(highpasses), min(lowpasses))
     starts = {recording.tmin for recording in recordings}
     tmin = first.tmin if len(starts) == 1 else np.nan
-    return dataclasses.replace(first, data=data, band=band, tmin=tmin)
+    nave = tuple(n for recording in recordings for n in recording.nave)
+    return dataclasses.replace(first, data=data, band=band, tmin=tmin, nave=nave)
 
 
 def _check_grid(first, other, index):

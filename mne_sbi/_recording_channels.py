@@ -170,6 +170,7 @@ def read_evoked(evoked, *, picks=None, sensors=False):
         info=info,
         is_average=True,
         tmin=float(evoked.times[0]),
+        nave=(int(evoked.nave),),
     )
 
 

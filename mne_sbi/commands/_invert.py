@@ -185,6 +185,10 @@ def _read_inverter(options):
             f"{options.inverter} gives point estimates without intervals. Use one that "
             "was fitted with method='npe' or 'abc'."
         )
+    rows = getattr(inverter, "row_names_", None)
+    if options.picks is None and rows:
+        # The channels of the fit, and not all that a file happens to have.
+        options.picks = ",".join(rows)
     settings = {"n_jobs": options.n_jobs, "verbose": _verbose(options)}
     for name in ("n_draws", "duration"):
         if getattr(options, name) is not None:

@@ -1,6 +1,7 @@
 """The two ways to fit an inverter: to its own simulations, or to a caller's pairs."""
 
 import dataclasses
+import time
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from ._setup import (
     open_bank,
     prior_for_pairs,
 )
+
+# Minutes of simulations that are announced.
+_LONG = 3
 
 
 def fit_to_simulations(inverter, X):
@@ -50,7 +54,10 @@ def fit_to_simulations(inverter, X):
         summaries = inverter.observation_.summarize(recording)
         warn_if_implausible(inverter, recording, summaries)
         inverter.n_rows_ = len(summaries) // len(recording)
+    start = time.perf_counter()
     inverter.bank_, nodes = _get_bank(inverter)
+    if _wants_fresh(inverter):
+        _say_cost(inverter, time.perf_counter() - start)
     observation = inverter.observation_
     rows = TrainingRows(inverter.bank_, observation, nodes)
     rng = np.random.default_rng(inverter.seed_)
@@ -72,6 +79,21 @@ def fit_to_simulations(inverter, X):
     inverter.largest_distance_ = measure_simulations(
         inverter.method_, lambda: rows.resample(some, rng)
     )
+
+
+def _say_cost(inverter, seconds):
+    """Log how long the simulations of all passes will take, if that is long."""
+    from mne.utils import logger, use_log_level
+
+    n_passes = inverter.method_.max_iter
+    minutes = seconds * n_passes / 60
+    if minutes > _LONG:
+        with use_log_level(inverter.verbose):
+            logger.info(
+                f"Simulating took {seconds:.0f} s and comes before each of {n_passes} "
+                f"passes: about {minutes:.0f} min in all. fresh=False simulates once; "
+                "fewer n_simulations or a shorter duration take less."
+            )
 
 
 def _wants_fresh(inverter):

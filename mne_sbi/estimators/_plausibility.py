@@ -60,6 +60,8 @@ def warn_if_implausible(inverter, recording, summaries):
             "An Evoked holds what is locked to an event; the average removes most of "
             f"the ongoing activity that the model describes. {remedy}"
         )
+    if stimulus is not None:
+        _warn_if_averaged_otherwise(stimulus, recording)
     if recording.is_series and not recording.is_average and stimulus is not None:
         warn_user(
             "The model has a stimulus, so that it gives averages over many of its "
@@ -72,6 +74,24 @@ def warn_if_implausible(inverter, recording, summaries):
         _warn_if_coarse(inverter, recording)
     elif inverter.model_.output == "spectrum" and inverter.unit == "dB":
         warn_if_power(summaries)
+
+
+def _warn_if_averaged_otherwise(stimulus, recording):
+    """Warn of averages over another number of epochs than the simulations'."""
+    # One is what arrays say that nobody told the number.
+    other = sorted(
+        {
+            n
+            for n in recording.nave
+            if n > 1 and not _LEAST_SHARE < n / stimulus.n_pulses < 1 / _LEAST_SHARE
+        }
+    )
+    if other:
+        warn_user(
+            f"An Evoked is the average of {other[0]} epochs, and simulations are of "
+            f"{stimulus.n_pulses} pulses: they keep another share of the ongoing "
+            f"activity. Give PulseTrain(n_pulses={other[0]})."
+        )
 
 
 def _warn_if_short(inverter, recording):

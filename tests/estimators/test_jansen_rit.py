@@ -127,7 +127,8 @@ def test_evoked_response():
     model = JansenRit(sfreq=SFREQ, duration=0.8, stimulus=stimulus)
     data = model.simulate_batch({"C": np.full(1, 120.0)}, jax.random.key(0))[0]
     info = mne.create_info(["Oz"], SFREQ, "eeg")
-    evoked = mne.EvokedArray(np.asarray(data), info, tmin=-0.2, verbose="error")
+    settings = {"tmin": -0.2, "verbose": "error"}
+    evoked = mne.EvokedArray(np.asarray(data), info, nave=4, **settings)
     inverter = make_inverter(stimulus=stimulus, n_simulations=100).fit(evoked)
     assert inverter.predict(evoked).shape == (1, len(PARAMS))
     assert inverter.model_.model.stimulus == stimulus
@@ -135,6 +136,9 @@ def test_evoked_response():
         make_inverter(stimulus=stimulus, n_simulations=100).fit(
             make_epochs(2, ["Oz"], 0.8)
         )
+    evoked.nave = 40
+    with pytest.warns(RuntimeWarning, match="average of 40 epochs.* of 4 pulses"):
+        inverter.predict(evoked)
     with pytest.warns(RuntimeWarning, match="Evoked"):
         make_inverter(features=LogPSD(4.0, 45.0, window=0.5)).fit(evoked)
 
