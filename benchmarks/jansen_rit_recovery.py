@@ -61,7 +61,8 @@ def main():
             print(rows[-1], flush=True)
             took = {}
     columns = {"inverter": "inverter", "test": "test"} | {n: f"R2 {n}" for n in NAMES}
-    columns |= {"mean": "mean", "low": "coverage, lowest", "high": "highest"}
+    columns |= {"mean": "mean", "coverage": "coverage", "low": "lowest"}
+    columns |= {"high": "highest"}
     columns |= {"minutes": "min", "cpu": "CPU-min"}
     report(
         "Jansen-Rit, 10 s at 128 Hz: R2 and 90 % intervals", rows, columns, args.json
@@ -103,6 +104,7 @@ def score(inverter, theta, data):
     found = dict(zip(NAMES, r2.tolist(), strict=True))
     return found | {
         "mean": float(r2.mean()),
+        "coverage": float(coverage.mean()),
         "low": float(coverage.min()),
         "high": float(coverage.max()),
     }
