@@ -49,7 +49,9 @@ def warn_if_implausible(inverter, recording, summaries):
     """
     inner = get_inner(inverter.model_)
     stimulus = getattr(inner, "stimulus", None)
-    if recording.is_average and stimulus is None:
+    # Others may be models of responses, of which nobody knows here.
+    is_ongoing = inverter.model_.output == "spectrum" or hasattr(inner, "stimulus")
+    if recording.is_average and stimulus is None and is_ongoing:
         remedy = "Give the Epochs or the Raw."
         if hasattr(inner, "stimulus"):
             remedy += (

@@ -87,12 +87,11 @@ class InverterTransforms(TransformerMixin):
             a lead field.
         """
         check_is_fitted(self)
-        theta = check_array("theta", theta, shape=("n_obs", None))
         n_params, n_rows = len(self.prior_.names), self._n_rows
-        if theta.shape[1] == n_rows * n_params:
-            theta = theta.reshape(-1, n_params)
-        else:
+        if np.shape(theta)[1:] != (n_rows * n_params,):
             n_rows = 1
+        theta = check_array("theta", theta, shape=("n_obs", n_rows * n_params))
+        theta = theta.reshape(-1, n_params)
         data = self.observation_.simulate_rows(theta, self.seed_)
         data = data.reshape(-1, n_rows * data.shape[1], data.shape[2])
         return 10 * np.log10(data) if self.model_.output == "spectrum" else data

@@ -163,7 +163,7 @@ def test_gaps_are_handled_as_mne_does(annotated):
 def test_gaps_that_leave_nothing(series):
     gaps = series[..., :4000].copy()
     gaps[..., 100::200] = np.nan
-    with pytest.raises(ValueError, match="no piece .* as long as the window of 2 s"):
+    with pytest.raises(ValueError, match="No piece .* as long as the window of 2 s"):
         LogPSD().extract(gaps, SFREQ)
 
 

@@ -21,8 +21,8 @@ CASES = [
     (
         "a command on a model misspelt",
         ["models", "spectral_grap"],
-        "There is no forward model 'spectral_grap'. Installed: spectral_graph. Did you "
-        "mean 'spectral_graph'?",
+        "There is no forward model 'spectral_grap'. Installed: jansen_rit, "
+        "spectral_graph. Did you mean 'spectral_graph'?",
     ),
 ]
 

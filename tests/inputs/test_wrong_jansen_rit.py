@@ -29,7 +29,7 @@ def fit(raw=None, **settings):
     )
 
 
-CASES = [
+WRONG = [
     ({"gain": "1e6"}, TypeError, "gain must be a number, got str '1e6'."),
     (
         {"gain": 1.0, "prior": {"gain": "free"}},
@@ -77,7 +77,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "error", "message"), CASES)
+@pytest.mark.parametrize(("settings", "error", "message"), WRONG)
 def test_message_of_wrong_settings(settings, error, message):
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         fit(**settings)

@@ -185,8 +185,8 @@ CASES = [
         "a model misspelt",
         lambda w: simulate("spectral_grap", None, 10),
         ValueError,
-        "There is no forward model 'spectral_grap'. Installed: spectral_graph. "
-        "Did you mean 'spectral_graph'?",
+        "There is no forward model 'spectral_grap'. Installed: jansen_rit, "
+        "spectral_graph. Did you mean 'spectral_graph'?",
     ),
     (
         "no simulations",
