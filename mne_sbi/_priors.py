@@ -377,18 +377,15 @@ def make_prior(parameters, free=None, overrides=None):
         return overrides, fixed
     overrides = {} if overrides is None else overrides
     if not isinstance(overrides, dict):
-        example = ", ".join(
-            f"{p.name!r}: ({p.low:g}, {p.high:g})" for p in parameters[:1]
-        )
         raise TypeError(
-            f"A prior must be a Prior, a dict such as {{{example}}}, or None, got "
-            f"{type(overrides).__name__}."
+            "A prior must be a Prior, a dict such as "
+            + next(f"{{{p.name!r}: ({p.low:g}, {p.high:g})}}" for p in known.values())
+            + f", or None, got {type(overrides).__name__}."
         )
     free = set(known if free is None else free)
     check_known([*free, *overrides], known)
     inferred, fixed = [], {}
     for name, parameter in known.items():
-        # A parameter that nobody overrides keeps what the model says of it.
         wish = overrides.get(name, "free" if name in free else parameter.default)
         chosen = override_parameter(parameter, wish)
         if isinstance(chosen, Parameter):

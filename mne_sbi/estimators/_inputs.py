@@ -224,15 +224,13 @@ def _fill(model, name, get):
 
 
 def _lengths(recording, window):
-    """Lengths in s of series without gaps that hold as many windows as these."""
+    """Lengths in s of series without gaps with as many windows: none cross a gap."""
     if window is None:
         return recording.durations
     n_window = round(window * recording.sfreq)
     hop = n_window - n_window // 2
     lengths = []
     for series, length in zip(recording.data, recording.durations, strict=True):
-        # Windows overlap, but not over gaps: pooled epochs hold up to half as many as
-        # one series of their total length, and their spectrum is as much rougher.
         edges = np.diff(np.isnan(series[0]), prepend=True, append=True)
         runs = np.diff(np.flatnonzero(edges))[::2]
         n_windows = ((runs[runs >= n_window] - n_window) // hop + 1).sum()
