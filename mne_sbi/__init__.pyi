@@ -13,6 +13,7 @@ from ._lead_field import LeadField as LeadField
 from ._lead_field import read_lead_field as read_lead_field
 from ._priors import Parameter as Parameter
 from ._priors import Prior as Prior
+from ._source_imaging import SourceImaging as SourceImaging
 from ._sys_info import sys_info as sys_info
 from .estimators import EpochsToArray as EpochsToArray
 from .estimators import JansenRitInverter as JansenRitInverter

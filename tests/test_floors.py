@@ -30,6 +30,7 @@ FLOORS = {
     "_recording_arrays": 1,
     "_recording_channels": 1,
     "_recording_sources": 1,
+    "_source_imaging": 1,
     "models": 2,
     "features": 2,
     "simulation": 3,
