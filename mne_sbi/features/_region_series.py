@@ -1,0 +1,55 @@
+"""Time series of regions, of whatever holds them."""
+
+from .._checks import check_array
+from .._recording import as_recording
+
+
+def read_regions(inst, sfreq=None, names=None, picks=None):
+    """Read the time series of regions of one recording.
+
+    Parameters
+    ----------
+    inst, sfreq, names, picks
+        As in :meth:`EnvelopeCorrelation.compute`.
+
+    Returns
+    -------
+    series : ndarray, shape (n_nodes, n_times)
+        Time series, NaN where a segment is left out.
+    sfreq : float
+        Sampling rate in Hz.
+    names : tuple of str
+        Names of the regions.
+    """
+    if callable(getattr(inst, "to_raw", None)):
+        inst = inst.to_raw()
+    # In a list, because all epochs of an element are one observation.
+    recording = as_recording([inst], picks=picks)
+    if recording.from_mne:
+        if sfreq is not None or names is not None:
+            raise ValueError(
+                "sfreq and names are those of the recording. Leave them out; "
+                ".rename_channels() changes names."
+            )
+        if not recording.is_series:
+            raise TypeError(
+                "Envelopes need time series, and a spectrum has none. Give the Raw or "
+                "the Epochs."
+            )
+        return recording.data[0], recording.sfreq, recording.names
+    if picks is not None:
+        raise ValueError("picks chooses channels of MNE-Python. Choose rows before.")
+    if sfreq is None:
+        raise ValueError(
+            "An array needs its sampling rate in Hz: compute(array, sfreq=100.0)."
+        )
+    series = check_array(
+        "The array", inst, shape=(None, None), dtype=None, finite=False
+    )
+    names = tuple(map(str, range(len(series)) if names is None else names))
+    if len(names) != len(series):
+        raise ValueError(
+            f"{len(series)} time series need as many names, got {len(names)}. The "
+            "array must have shape (n_nodes, n_times)."
+        )
+    return series, float(check_array("sfreq", sfreq, shape=(), positive=True)), names
