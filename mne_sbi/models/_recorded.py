@@ -5,6 +5,8 @@ import numpy as np
 from .._checks import check_array
 from .._lead_field import LeadField
 from .._parameters import Parameter
+from .._region_names import normalize_region_name
+from .._source_imaging import SourceImaging
 from ._base import ForwardModel
 from ._recorded_chain import Chain, check_band, compile_chain
 
@@ -45,6 +47,10 @@ class Recorded(ForwardModel):
         half the sampling rate and above stand for none.
     noise : bool
         Whether there is noise.
+    source_imaging : SourceImaging | None
+        From the channels of the lead field to labels, where the recording consists of
+        source estimates, or their time courses of labels; ``None`` if it is of nodes or
+        channels.
 
     See Also
     --------
@@ -57,6 +63,10 @@ class Recorded(ForwardModel):
     over rows; that of the background has the power 1/f^exponent. With a lead field of
     average reference, the noise has it too; it has no other projectors.
 
+    Source imaging is applied to these data of channels, noise and all, so that labels
+    have the leakage and the noise that they have in a recording. Levels of noise are
+    those at the channels.
+
     ``snr_background`` and ``snr_white`` are ratios in dB of variances in the recorded
     band, which goes from ``highpass``, but at least 1 Hz, to ``lowpass``, or half the
     sampling rate. The signal's is that of the very simulation, averaged over rows of
@@ -68,13 +78,21 @@ class Recorded(ForwardModel):
     """
 
     def __init__(
-        self, model, *, lead_field=None, highpass=None, lowpass=None, noise=True
+        self,
+        model,
+        *,
+        lead_field=None,
+        highpass=None,
+        lowpass=None,
+        noise=True,
+        source_imaging=None,
     ):
         self.model = model
         self.lead_field = lead_field
         self.highpass = highpass
         self.lowpass = lowpass
         self.noise = noise
+        self.source_imaging = source_imaging
 
     @property
     def sfreq(self):
@@ -117,18 +135,33 @@ class Recorded(ForwardModel):
 
     @property
     def node_names(self):
-        """Names of what is recorded: nodes, or channels."""
+        """Names of what is recorded: nodes, channels, or labels."""
+        if self.source_imaging is not None:
+            return self._source_imaging.label_names
         if self.lead_field is None:
             return self._inner.node_names
         return self._lead_field.ch_names
 
     def get_connectome(self):
-        """Return the connectome whose nodes are recorded; None for channels."""
+        """Return the connectome whose nodes are recorded.
+
+        Returns
+        -------
+        connectome : Connectome | None
+            With source imaging, the nodes that are labels, in their order, or ``None``
+            if labels are no nodes; ``None`` for channels.
+        """
         inner = self._inner
-        if self.lead_field is not None:
+        if self.lead_field is not None and self.source_imaging is None:
             return None
         get = getattr(inner, "get_connectome", None)
-        return getattr(inner, "connectome", None) if get is None else get()
+        whole = getattr(inner, "connectome", None) if get is None else get()
+        if whole is None or self.source_imaging is None:
+            return whole
+        labels = self._source_imaging.label_names
+        known = {normalize_region_name(name) for name in whole.names}
+        is_part = known.issuperset(map(normalize_region_name, labels))
+        return whole.pick(labels) if is_part else None
 
     def get_parameters(self):
         """Return the parameters of the model inside, the gain, and the noise's.
@@ -193,7 +226,7 @@ class Recorded(ForwardModel):
         Returns
         -------
         data : jax.Array, shape (n_rows, n_times)
-            Time series of nodes or channels.
+            Time series of nodes, channels or labels.
         """
         import jax
 
@@ -220,7 +253,11 @@ class Recorded(ForwardModel):
         )
         data = np.empty((n, *like.shape[1:]), like.dtype)
         # A power of two, or nearly every number of draws would be compiled anew.
-        most = max(1, _CHUNK // max(int(np.prod(like.shape[1:])), 1))
+        n_rows = like.shape[1]
+        if self.source_imaging is not None:
+            # Channels are more than labels, and are there on the way.
+            n_rows = max(n_rows, self._lead_field.n_channels)
+        most = max(1, _CHUNK // max(n_rows * like.shape[2], 1))
         size = 1 << max(n - 1, _LEAST - 1).bit_length()
         size = min(size, 1 << most.bit_length() - 1)
         fold = jax.vmap(
@@ -265,6 +302,23 @@ class Recorded(ForwardModel):
             )
         return self.lead_field
 
+    @property
+    def _source_imaging(self):
+        if not isinstance(self.source_imaging, SourceImaging):
+            raise TypeError(
+                "source_imaging must be a SourceImaging, or None, got "
+                f"{self.source_imaging!r:.80}. Write "
+                "SourceImaging.from_inverse(inverse_operator, labels)."
+            )
+        if self.lead_field is None:
+            raise ValueError(
+                "source_imaging goes from channels to labels, and without a lead field "
+                "there are no channels. Give both: Recorded(model, lead_field="
+                "LeadField.from_forward(forward, labels).prepare(raw.info), "
+                "source_imaging=SourceImaging.from_inverse(inverse_operator, labels))."
+            )
+        return self.source_imaging
+
     def _chain(self):
         """Check the settings, and gather what the compiled function depends on."""
         inner = self._inner
@@ -280,4 +334,11 @@ class Recorded(ForwardModel):
             )
         sfreq = float(check_array("sfreq", inner.sfreq, shape=(), positive=True))
         highpass, lowpass = check_band(self.highpass, self.lowpass, sfreq)
-        return Chain(sfreq, highpass, lowpass, bool(self.noise), self.lead_field, names)
+        imaging = None
+        if self.source_imaging is not None:
+            imaging = self._source_imaging
+            # Raises an error if channels are missing, before any work.
+            imaging.for_channels(self._lead_field.ch_names)
+        return Chain(
+            sfreq, highpass, lowpass, bool(self.noise), self.lead_field, names, imaging
+        )

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._checks import check_array, listing
 from .._lead_field import LeadField
+from .._source_imaging import SourceImaging
 
 # Below, time series of a few seconds say little, and 1/f noise has most of its power:
 # ratios to it would mean something else for every highpass.
@@ -38,6 +39,8 @@ class Chain:
         From nodes to channels.
     node_names : tuple of str | None
         The model's nodes, as the lead field names them; ``None`` without one.
+    source_imaging : SourceImaging | None
+        From channels to labels.
     """
 
     sfreq: float
@@ -46,6 +49,7 @@ class Chain:
     noise: bool
     lead_field: LeadField | None = None
     node_names: tuple | None = None
+    source_imaging: SourceImaging | None = None
 
     @property
     def is_filtered(self):
@@ -156,7 +160,13 @@ def _run(chain, z, own, key):
     is_good = is_good.all() & jnp.isfinite(z).all()
     if chain.noise or chain.is_filtered:
         signal = _add_and_filter(chain, z, variance, reference, own, key)
-    return jnp.where(is_good, own["gain"] * signal, jnp.nan)
+    data = jnp.where(is_good, own["gain"] * signal, jnp.nan)
+    if chain.source_imaging is None:
+        return data
+    # Last, as for a recording. A filter acts on every row alike, so that it makes no
+    # difference whether a recording was filtered before or after.
+    kernel = chain.source_imaging.for_channels(chain.lead_field.ch_names)
+    return jnp.asarray(kernel, jnp.float32) @ data
 
 
 def _add_and_filter(chain, z, variance, reference, own, key):
