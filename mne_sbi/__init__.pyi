@@ -15,6 +15,7 @@ from ._priors import Parameter as Parameter
 from ._priors import Prior as Prior
 from ._source_imaging import SourceImaging as SourceImaging
 from ._sys_info import sys_info as sys_info
+from .diagnostics import connectivity_fit as connectivity_fit
 from .estimators import EpochsToArray as EpochsToArray
 from .estimators import JansenRitInverter as JansenRitInverter
 from .estimators import ModelInverter as ModelInverter
@@ -24,10 +25,12 @@ from .inference import Posterior as Posterior
 from .inference import read_posterior as read_posterior
 from .models import JansenRit as JansenRit
 from .models import PulseTrain as PulseTrain
+from .models import WilsonCowanNetwork as WilsonCowanNetwork
 from .models import get_model as get_model
 from .models import list_models as list_models
 from .simulation import SimulationBank as SimulationBank
 from .simulation import read_simulation_bank as read_simulation_bank
 from .simulation import simulate as simulate
+from .simulation import simulate_activity as simulate_activity
 
 __version__: str

@@ -7,3 +7,4 @@ from ._registry import PluginError as PluginError
 from ._registry import get_model as get_model
 from ._registry import list_models as list_models
 from ._spectral_graph import SpectralGraphModel as SpectralGraphModel
+from ._wilson_cowan import WilsonCowanNetwork as WilsonCowanNetwork

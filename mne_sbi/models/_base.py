@@ -32,6 +32,8 @@ class ForwardModel(BaseEstimator, ABC):
     shared_parameter : str | None
         A parameter whose values are costly to change. Draws from the prior are then
         made in groups that share a value of it.
+    n_sharing : int
+        How many draws share a value of it.
     differentiable : bool
         Whether JAX can differentiate :meth:`simulate`.
     block_size : int
@@ -48,6 +50,7 @@ class ForwardModel(BaseEstimator, ABC):
     default_free = None
     output = "timeseries"
     shared_parameter = None
+    n_sharing = 640
     differentiable = True
     block_size = 256
 

@@ -19,7 +19,7 @@ from ._random_lanes import polynomial
 
 _LOG2_E = np.float32(np.log2(np.e))
 # 2**x for x in [-1/2, 1/2], relative error 8e-8; fitted as in _random_lanes.
-_EXP2 = (
+EXP2 = (
     1.000000071654654,
     0.6931469670638633,
     0.24022119723934354,
@@ -47,7 +47,7 @@ def exp2(x):
     x = jnp.clip(x, -126.0, 126.0)
     whole = jnp.round(x)
     bits = (whole.astype(jnp.int32) + 127) << 23
-    return polynomial(_EXP2, x - whole) * lax.bitcast_convert_type(bits, jnp.float32)
+    return polynomial(EXP2, x - whole) * lax.bitcast_convert_type(bits, jnp.float32)
 
 
 def make_coefficients(params, step, scheme):

@@ -22,7 +22,7 @@ import numpy as np
 from jax import lax
 
 # log2(1 + t) / t for t in [0, 1); absolute error of the logarithm 2e-6.
-_LOG2 = (
+LOG2 = (
     1.442553144098427,
     -0.7182819062152265,
     0.458270747987147,
@@ -31,22 +31,22 @@ _LOG2 = (
     -0.026457413359720395,
 )
 # sin(pi t) / t in powers of t**2 for t in [-1/2, 1/2]; absolute error of the sine 6e-7.
-_SIN = (
+SIN = (
     3.141582022148917,
     -5.167142796313215,
     2.541899027144173,
     -0.5546361960759459,
 )
 # cos(pi t) in powers of t**2 for t in [-1/2, 1/2]; absolute error 5e-8.
-_COS = (
+COS = (
     0.9999999534666588,
     -4.934792858674201,
     4.058411914145984,
     -1.3318801611140412,
     0.21969679833459216,
 )
-_MANTISSA, _ONE = 0x007FFFFF, 0x3F800000  # of single precision
-_MINUS_TWO_LN_2 = np.float32(-2 * np.log(2))
+MANTISSA, ONE = 0x007FFFFF, 0x3F800000  # of single precision
+MINUS_TWO_LN_2 = np.float32(-2 * np.log(2))
 
 
 def polynomial(coefficients, x):
@@ -149,10 +149,10 @@ def to_normal_pair(for_radius, for_angle):
     uniform = upper * np.float32(2**-31) + np.float32(2**-32)
     bits = lax.bitcast_convert_type(uniform, jnp.int32)
     exponent = ((bits >> 23) - 127).astype(jnp.float32)
-    t = lax.bitcast_convert_type((bits & _MANTISSA) | _ONE, jnp.float32) - 1
-    log2 = exponent + polynomial(_LOG2, t) * t
+    t = lax.bitcast_convert_type((bits & MANTISSA) | ONE, jnp.float32) - 1
+    log2 = exponent + polynomial(LOG2, t) * t
     # The polynomial may exceed zero by its error where the uniform number is nearly 1.
-    radius = jnp.sqrt(jnp.maximum(log2 * _MINUS_TWO_LN_2, 0))
+    radius = jnp.sqrt(jnp.maximum(log2 * MINUS_TWO_LN_2, 0))
     # A half circle of angles, and the lowest bit, which was not used, for the sign.
     sign = for_radius << 31
     radius = lax.bitcast_convert_type(radius, jnp.uint32) | sign
@@ -161,6 +161,6 @@ def to_normal_pair(for_radius, for_angle):
     angle = angle * np.float32(2**-32)
     square = angle * angle
     return (
-        radius * (polynomial(_SIN, square) * angle),
-        radius * polynomial(_COS, square),
+        radius * (polynomial(SIN, square) * angle),
+        radius * polynomial(COS, square),
     )

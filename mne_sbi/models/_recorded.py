@@ -119,6 +119,11 @@ class Recorded(ForwardModel):
         return self._inner.shared_parameter
 
     @property
+    def n_sharing(self):
+        """How many draws share a value of it, as in the model inside."""
+        return self._inner.n_sharing
+
+    @property
     def differentiable(self):
         """Whether the model inside is."""
         return self._inner.differentiable

@@ -30,8 +30,6 @@ _CHUNK = 2048
 _LARGEST = 1e16
 # Least number of draws whose stability is checked at once.
 _LEAST_DRAWN = 256
-# Draws that share a value of a costly parameter; fewer cost more, more cover it worse.
-_SHARE = 640
 # Increments of an additive recurrence that covers an interval evenly, however many
 # values are taken (the golden ratio).
 _GOLDEN = (np.sqrt(5) - 1) / 2
@@ -368,7 +366,7 @@ def _draw_valid(recipe, seed, chunk, size):
     while n_valid < size:
         unit = rng.random((n, len(prior.names)))
         if shared is not None:
-            unit[:, shared] = _shared_values(seed, chunk, n)
+            unit[:, shared] = _shared_values(seed, chunk, n, model)
         theta = prior.from_unit(unit)
         drawn.append(theta)
         valid.append(np.asarray(model.check_valid(recipe.complete(theta))))
@@ -384,9 +382,13 @@ def _draw_valid(recipe, seed, chunk, size):
     return np.concatenate(drawn)[used], int(used[-1]) + 1 - size
 
 
-def _shared_values(seed, chunk, size):
+def _shared_values(seed, chunk, size, model):
     """Few values in (0, 1), each shared by many draws, evenly spread over chunks."""
-    n_values = int(np.ceil(_CHUNK / _SHARE))
+    n_values = int(np.ceil(_CHUNK / model.n_sharing))
     start = np.random.default_rng(seed).random()
     values = (start + _GOLDEN * (chunk * n_values + np.arange(n_values))) % 1
-    return values[np.arange(size) % n_values]
+    number = np.arange(size)
+    # Time series are made in blocks of a chunk, in which values have to be the same.
+    if model.output == "timeseries":
+        number = number // model.n_sharing
+    return values[number % n_values]
