@@ -2,6 +2,8 @@ from ._calibration import Calibration as Calibration
 from ._calibration import calibration_error as calibration_error
 from ._calibration import coverage as coverage
 from ._calibration import sbc_ranks as sbc_ranks
+from ._connectivity import ConnectivityFit as ConnectivityFit
+from ._connectivity import connectivity_fit as connectivity_fit
 from ._identifiability import Identifiability as Identifiability
 from ._identifiability import identifiability as identifiability
 from ._predictive import calibrated_rms as calibrated_rms

@@ -92,6 +92,24 @@ def _gain(sfreq, fmin, fmax, n_fft):
     return 2 * np.fft.rfft(np.roll(centred, -(len(kernel) // 2))).real
 
 
+def split_at_gaps(series):
+    """Find what lies between gaps.
+
+    Parameters
+    ----------
+    series : ndarray, shape (n_nodes, n_times)
+        Time series; NaN in all nodes is a gap.
+
+    Returns
+    -------
+    pieces : ndarray of int, shape (n_pieces, 2)
+        First sample, and the one after the last.
+    """
+    is_gap = np.isnan(series).all(axis=0)
+    edges = np.flatnonzero(np.diff(np.r_[True, is_gap, True].astype(int)))
+    return edges.reshape(-1, 2)
+
+
 def find_pieces(series, n_taps, sfreq, where):
     """Find the pieces between gaps that are long enough for the filter.
 
@@ -116,13 +134,13 @@ def find_pieces(series, n_taps, sfreq, where):
     ValueError
         If no piece is long enough, or a node is flat or not finite in one.
     """
-    is_gap = np.isnan(series).all(axis=0)
-    edges = np.flatnonzero(np.diff(np.r_[True, is_gap, True].astype(int)))
-    pieces = edges.reshape(-1, 2)
+    pieces = split_at_gaps(series)
     kept = pieces[pieces[:, 1] - pieces[:, 0] >= n_taps]
     if not len(kept):
         longest = (pieces[:, 1] - pieces[:, 0]).max(initial=0)
-        what = "The longest piece between gaps" if is_gap.any() else "The time series"
+        what = (
+            "The longest piece between gaps" if len(pieces) != 1 else "The time series"
+        )
         raise ValueError(
             f"{what}{where} lasts {longest / sfreq:g} s, less than the filter of "
             f"{n_taps / sfreq:.3g} s. Give longer data, annotate less as bad, or take "

@@ -2,6 +2,8 @@ from ._brain import plot_brain as plot_brain
 from ._calibration import plot_calibration as plot_calibration
 from ._calibration import plot_coverage as plot_coverage
 from ._calibration import plot_sbc as plot_sbc
+from ._connectivity import plot_connectivity as plot_connectivity
+from ._connectivity import plot_connectivity_fit as plot_connectivity_fit
 from ._identifiability import plot_identifiability as plot_identifiability
 from ._posterior import plot_marginals as plot_marginals
 from ._posterior import plot_pairs as plot_pairs
