@@ -206,10 +206,11 @@ def connectivity_fit(
     The null tells whether a pipeline finds a fit where there is nothing: white noise
     with as many regions and samples as the simulation goes through the same features.
     It must be near zero. A pipeline that filters along the regions instead of the time
-    gives white noise a correlation of 0.7 with other white noise. If the simulation is
-    a matrix, the null is of its regions in random order, which is narrower than that
-    of a simulation as smooth over the cortex as the measured connectivity. Surrogates
-    have the spectrum of the simulation and no relation between regions.
+    gives white noise a correlation of 0.7 or more with other white noise. If the
+    simulation is a matrix, the null is of its regions in random order, which is
+    narrower than that of a simulation as smooth over the cortex as the measured
+    connectivity. Surrogates have the spectrum of the simulation and no relation between
+    regions. Each draw of either takes as long as the connectivity of the simulation.
 
     Baselines are over the edges where they are defined: weights, the logarithm of the
     positive ones, minus the length where there is one, and the least-squares fit of

@@ -1,6 +1,7 @@
 """Figures of connectivity show the matrices, the edges, the null and the baselines."""
 
 import matplotlib.pyplot as plt
+import mne
 import numpy as np
 import pytest
 from mne_connectivity import Connectivity
@@ -103,3 +104,13 @@ def test_fit_without_extras():
     fit = connectivity_fit((one, NAMES), (other, NAMES), n_null=5, random_state=0)
     axes = panels(plot_connectivity_fit(fit, show=False))
     assert len(axes[-1].lines) == 1
+
+
+def test_fit_of_series():
+    info = mne.create_info(NAMES, 100.0, "misc")
+    data = np.random.default_rng(0).normal(size=(12, 600))
+    raw = mne.io.RawArray(data, info, verbose="error")
+    fit = connectivity_fit(raw, (random_matrix(1), NAMES), n_null=5, random_state=0)
+    null = panels(plot_connectivity_fit(fit, show=False))[-1]
+    labels = [text.get_text() for text in null.get_legend().get_texts()]
+    assert labels[:2] == ["white noise", "random phases"]
