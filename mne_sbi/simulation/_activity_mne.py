@@ -119,8 +119,6 @@ def make_sensors(data, names, sfreq, lead_field, info, labels, noise_cov, rng):
     ValueError
         If the sampling rates differ, or nodes or channels are missing.
     """
-    import mne
-
     check_info(info)
     if not np.isclose(info["sfreq"], sfreq, rtol=SAME_RATE):
         raise ValueError(
@@ -130,22 +128,13 @@ def make_sensors(data, names, sfreq, lead_field, info, labels, noise_cov, rng):
         )
     lead_field = _as_lead_field(lead_field, names, labels)
     info = _pick_sensors(info, lead_field)
-    rows = rows_for(info, lead_field.ch_names, lead_field.ch_types)
-    gain, covered = lead_field.for_nodes(names)
-    unseen = [name for name, seen in zip(names, covered, strict=True) if not seen]
-    if unseen:
-        raise ValueError(
-            f"{len(unseen)} of {len(names)} nodes are not in the lead field: "
-            f"{listing(unseen)}. It has {listing(lead_field.node_names)}. Leave nodes "
-            "that sensors do not see out: activity.pick(names)."
-        )
-    gain = gain[rows]
+    gain = _gain_of(lead_field, names, info)
+    is_average = _is_average_referenced(gain, info)
+    _check_reference(info, is_average)
     raw, projs = _without_projectors(gain @ data, info)
     if noise_cov is not None:
-        _check_covariance(noise_cov, raw.ch_names)
-        # Of noise before projectors, as the data are: they are applied to both.
-        mne.simulation.add_noise(raw, noise_cov, rng=rng, verbose="error")
-    return _apply_projectors(raw, projs, _is_average_referenced(gain, info))
+        _add_noise(raw, noise_cov, rng)
+    return _apply_projectors(raw, projs, is_average)
 
 
 def find_labels(names, labels):
@@ -240,6 +229,20 @@ def _pick_sensors(info, lead_field):
     return mne.pick_info(info, picks)
 
 
+def _gain_of(lead_field, names, info):
+    """Return the gain from all nodes to all channels of the info."""
+    rows = rows_for(info, lead_field.ch_names, lead_field.ch_types)
+    gain, covered = lead_field.for_nodes(names)
+    unseen = [name for name, seen in zip(names, covered, strict=True) if not seen]
+    if unseen:
+        raise ValueError(
+            f"{len(unseen)} of {len(names)} nodes are not in the lead field: "
+            f"{listing(unseen)}. It has {listing(lead_field.node_names)}. Leave nodes "
+            "that sensors do not see out: activity.pick(names)."
+        )
+    return gain[rows]
+
+
 def _without_projectors(data, info):
     """Return data as they are before projectors, and the projectors of the info."""
     import mne
@@ -279,7 +282,20 @@ def _is_average_referenced(gain, info):
     return bool((np.abs(eeg.mean(axis=0)) <= _ROUNDING * np.abs(eeg).max()).all())
 
 
-def _check_covariance(noise_cov, ch_names):
+def _check_reference(info, is_average):
+    """Refuse a reference that is not known, unless the average takes its place."""
+    has_eeg = "eeg" in info.get_channel_types()
+    if info["custom_ref_applied"] and has_eeg and not is_average:
+        raise ValueError(
+            "The EEG of info has a reference that was set by hand, which info does not "
+            "name, and the lead field has none. Give one of the average reference: "
+            "lead_field.prepare(info), or LeadField.from_forward(forward, labels)"
+            ".prepare(info), with an info of the lead field's channels."
+        )
+
+
+def _add_noise(raw, noise_cov, rng):
+    """Add noise to data before projectors, which are applied to both afterwards."""
     import mne
 
     if not isinstance(noise_cov, mne.Covariance):
@@ -287,10 +303,22 @@ def _check_covariance(noise_cov, ch_names):
             "noise_cov must be an mne.Covariance, as mne.compute_raw_covariance() or "
             f"mne.make_ad_hoc_cov(info) make it, got {type(noise_cov).__name__}."
         )
-    missing = [name for name in ch_names if name not in noise_cov["names"]]
+    missing = [name for name in raw.ch_names if name not in noise_cov["names"]]
     if missing:
         raise ValueError(
-            f"noise_cov lacks {len(missing)} of {len(ch_names)} channels: "
+            f"noise_cov lacks {len(missing)} of {len(raw.ch_names)} channels: "
             f"{listing(missing)}. They would have no noise. Mark them as bad in info, "
             "or compute the covariance with them."
         )
+    # As mne.simulation.add_noise(), but silent about a reference that is not there, and
+    # which is taken afterwards if there is one.
+    _, _, colorer = mne.cov.compute_whitener(
+        noise_cov,
+        raw.info,
+        picks=np.arange(len(raw.ch_names)),
+        pca=True,
+        return_colorer=True,
+        verbose="error",
+    )
+    noise = colorer @ rng.standard_normal((colorer.shape[1], raw.n_times))
+    raw.apply_function(lambda data: data + noise, picks="all", channel_wise=False)

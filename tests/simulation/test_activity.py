@@ -306,6 +306,26 @@ def test_average_reference_is_that_of_the_lead_field(
     assert_close(data, expected, 1e-9)
 
 
+def test_template_of_electrodes_alone():
+    montage = mne.channels.make_standard_montage("biosemi16")
+    info = mne.create_info(montage.ch_names, SFREQ, "eeg").set_montage(montage)
+    lead_field = LeadField.from_template(info)
+    some = activity_of(lead_field.node_names[::7])
+    noise = mne.make_ad_hoc_cov(info, std=1e-7, verbose="error")
+    raw = some.to_sensors(lead_field, info, noise_cov=noise, random_state=0)
+    assert raw.ch_names == montage.ch_names and not raw.info["projs"]
+    # A reference that was set by hand cannot be reproduced, but the average can.
+    by_hand = raw.copy().set_eeg_reference(["Fz"], verbose="error").info
+    with pytest.raises(ValueError, match=r"set by hand.*lead_field.prepare\(info\)"):
+        some.to_sensors(lead_field, by_hand)
+    made = some.to_sensors(
+        lead_field.prepare(by_hand), by_hand, noise_cov=noise, random_state=0
+    )
+    average = raw.set_eeg_reference(projection=True, verbose="error").apply_proj()
+    assert_close(made.get_data(), average.get_data(), 1e-9)
+    assert not made.info["custom_ref_applied"] and made.info["projs"][0]["active"]
+
+
 def test_active_projectors_are_applied(brain, labels, fixed, info, covariance):
     raw = mne.io.RawArray(np.ones((info["nchan"], 2)), info, verbose="error")
     raw.set_eeg_reference(projection=True, verbose="error").apply_proj(verbose="error")
