@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from mne_sbi import LeadField, ModelInverter, Parameter, SourceImaging
+from mne_sbi import (
+    LeadField,
+    ModelInverter,
+    Parameter,
+    SourceImaging,
+    simulate_activity,
+)
 from mne_sbi.features import LogPSD
 from mne_sbi.models import ForwardModel, JansenRit, Recorded
 from mne_sbi.testing import check_forward_model, make_connectome
@@ -162,8 +168,9 @@ def test_inverter_of_label_time_courses(lead_field, imaging):
         inverter.predict(strange)
 
 
-def test_source_estimates_of_the_sample_subject(shared_data):
-    # The whole road: lead field, inverse operator, source estimate, inverter.
+@pytest.fixture(scope="module")
+def sample(shared_data):
+    """EEG of the sample subject, and what images it."""
     folder = shared_data / "mne_route"
     files = sorted((folder / "sample_small_aparc_labels").glob("*.label"))[:6]
     labels = [mne.read_label(file) for file in files]
@@ -173,23 +180,55 @@ def test_source_estimates_of_the_sample_subject(shared_data):
         raw.pick("eeg", exclude="bads").resample(SFREQ)
         raw.set_eeg_reference(projection=True).apply_proj()
         forward = mne.read_forward_solution(folder / "sample_small-fwd.fif")
-        covariance = mne.make_ad_hoc_cov(raw.info)
         operator = mne.minimum_norm.make_inverse_operator(
-            raw.info, forward, covariance, loose=0.2, depth=0.8
+            raw.info, forward, mne.make_ad_hoc_cov(raw.info), loose=0.2, depth=0.8
         )
-        stc = mne.minimum_norm.apply_inverse_raw(
-            raw, operator, 1 / 9, pick_ori="normal"
-        )
+    lead_field = LeadField.from_forward(forward, labels).prepare(raw.info)
+    return raw, labels, operator, lead_field
+
+
+def image(raw, operator):
+    return mne.minimum_norm.apply_inverse_raw(
+        raw, operator, 1 / 9, pick_ori="normal", verbose="error"
+    )
+
+
+def test_simulations_are_what_mne_makes_of_them(sample):
+    raw, labels, operator, lead_field = sample
+    inner = Sources(connectome_of([label.name for label in labels]))
     model = Recorded(
-        make_jansen_rit([label.name for label in labels]),
-        lead_field=LeadField.from_forward(forward, labels).prepare(raw.info),
+        inner,
+        lead_field=lead_field,
+        noise=False,
+        source_imaging=SourceImaging.from_inverse(operator, labels),
+    )
+    # The same random numbers, recorded and imaged by MNE-Python's own functions.
+    activity = simulate_activity(inner, random_state=0)
+    recorded = activity.to_sensors(lead_field, raw.info, moment=1.0, remove_mean=False)
+    expected = mne.extract_label_time_course(
+        image(recorded, operator),
+        labels,
+        operator["src"],
+        mode="mean_flip",
+        verbose="error",
+    )
+    got = simulate_activity(model, random_state=0).data
+    np.testing.assert_allclose(got, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_source_estimates_of_the_sample_subject(sample):
+    raw, labels, operator, lead_field = sample
+    stc = image(raw, operator)
+    connectome = connectome_of([label.name for label in labels])
+    model = Recorded(
+        Sources(connectome, sfreq=None, duration=None),
+        lead_field=lead_field,
         source_imaging=SourceImaging.from_inverse(operator, labels),
     )
     inverter = ModelInverter(
         model,
         labels=labels,
         src=operator["src"],
-        prior={"C": (100.0, 150.0)},
         features=LogPSD(fmin=4, fmax=40, window=1.0),
         method="abc",
         n_simulations=20,
