@@ -57,9 +57,10 @@ class EnvelopeCorrelation(FeatureExtractor):
     shorter than the filter are left out, and windows of ``lowpass`` do not reach from
     one piece into another.
 
-    The average over windows costs about as much as no low-pass. Beyond its first zero,
-    at 2.3 times ``lowpass``, it still lets up to a fifth of the amplitude through.
-    Short recordings have few windows: 60 s have 27 of them at 0.2 Hz.
+    The average over windows costs about as much as no low-pass, and somewhat more where
+    a window has few samples. Beyond its first zero, at 2.3 times ``lowpass``, it still
+    lets up to a fifth of the amplitude through. Short recordings have few windows: 60 s
+    have 27 of them at 0.2 Hz.
 
     References
     ----------

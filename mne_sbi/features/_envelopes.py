@@ -212,25 +212,16 @@ def _correlate_plain(signals, window):
 
 def _correlate_orthogonalized(signals, window):
     """Correlate envelopes of i orthogonalised to j with those of j."""
-    from ._envelope_kernel import ROWS, fill_blocks, sum_samples, sum_windows
+    from ._envelope_kernel import sum_pairs
 
     n_nodes, n_times = signals.shape
-    n_samples = window if window > 1 else min(_BLOCK, n_times)
-    shape = (-(-n_times // n_samples), -(-n_nodes // ROWS) * ROWS, n_samples)
-    parts = np.zeros((5, *shape), dtype=signals.real.dtype)
-    fill_blocks(signals, *parts)
-    *rest, envelope = parts
     if window > 1:
-        n, means = shape[0], envelope.mean(axis=2, dtype=float)
-        sums = sum_windows(*rest, means)
+        n = n_times // window
+        sums, (total, power) = sum_pairs(signals, window, True)
     else:
-        # What fills up the last block is zero, and adds nothing.
-        n, means = n_times, envelope
-        sums = sum_samples(*rest, envelope)
-    axes = tuple(range(means.ndim))
-    axes = axes[:1] + axes[2:]
-    total = means.sum(axis=axes, dtype=float)
-    power = np.square(means, dtype=float).sum(axis=axes) - total**2 / n
+        n = n_times
+        sums, (total, power) = sum_pairs(signals, min(_BLOCK, n_times), False)
+    power = power - total**2 / n
     level, squares, products = sums
     variance = squares - level**2 / n
     rounding = _ROUNDING[signals.dtype.name] ** 2
