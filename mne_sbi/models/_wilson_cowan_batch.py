@@ -4,7 +4,12 @@ import functools
 
 import numpy as np
 
-from ._wilson_cowan_equations import ROWS, make_coefficients, scaled_weights
+from ._wilson_cowan_equations import (
+    ROWS,
+    first_changes,
+    make_coefficients,
+    scaled_weights,
+)
 
 # Nanoseconds that a connection costs per step and lane, as measured on one core: in
 # blocks, by lanes and steps in a block; and step by step, by lanes.
@@ -135,6 +140,8 @@ def _run(grid, steps, coefficients, started, taps, n_block):
     short = _make_table(grid, steps, n_room, n_lanes, ~is_long)
     values = np.zeros((len(ROWS), n_nodes, n_lanes), np.float32)
     values[:2] = activity
+    changes = first_changes(coefficients, grid, activity.transpose(0, 2, 1))
+    values[4:6] = np.transpose(changes, (0, 2, 1))
     for row, name in enumerate(ROWS):
         if name in coefficients:
             values[row] = coefficients[name].T

@@ -176,3 +176,36 @@ def make_coefficients(params, grid, xp=np):
     }
     one = xp.ones(grid.n_nodes)
     return {name: made[name] * one for name in COEFFICIENTS}
+
+
+def first_changes(c, grid, activity, xp=np):
+    """Return the changes by a step at the start, where nothing was different before.
+
+    With these as the changes by the step before, the first step is one of Euler.
+
+    Parameters
+    ----------
+    c : dict of array, shape (..., n_nodes)
+        Coefficients.
+    grid : Grid
+        The setting.
+    activity : array, shape (2, ..., n_nodes)
+        Excitatory and inhibitory activity since ever.
+    xp : module
+        ``numpy`` or ``jax.numpy``.
+
+    Returns
+    -------
+    changes : tuple of 2 array, shape (..., n_nodes)
+        Of excitatory and inhibitory activity.
+    """
+    e, i = activity
+    arriving = e @ xp.asarray(scaled_weights(grid.connectome).T, dtype=e.dtype)
+    to_e = c["ee"] * e - c["ie"] * i + c["drive_e"] + c["input"] * arriving
+    to_i = c["ei"] * e - c["ii"] * i + c["drive_i"]
+    rate_e = 1 / (1 + xp.exp2(-to_e)) - c["offset_e"]
+    rate_i = 1 / (1 + xp.exp2(-to_i)) - c["offset_i"]
+    return (
+        c["step_e"] * ((1 - c["refractory_e"] * e) * rate_e - e),
+        c["step_i"] * ((1 - c["refractory_i"] * i) * rate_i - i),
+    )

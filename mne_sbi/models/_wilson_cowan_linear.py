@@ -201,7 +201,7 @@ def stability(params, grid):
     -----
     With stable nodes, the network is stable if ``det(I - L(i w))`` does not go round
     zero (Nyquist's criterion), L being the loop's response ``own^-1 b k W``. A row sum
-    of the moduli of L below 1 at all frequencies is enough; otherwise the turns are counted.
+    of the moduli of L below 1 at all frequencies is enough; if not, turns are counted.
     """
     c = _linearise(params, grid)
     trace, product = c["j_e"] + c["j_i"], c["j_e"] * c["j_i"] - c["j_ie"] * c["j_ei"]

@@ -22,8 +22,8 @@ _BETWEEN = (
 _LOCAL = (
     Parameter("drive", 0, 2, 0.8, doc="Constant input to excitatory populations"),
     Parameter("noise", 0.02, 1, 0.1, "", "log", "Standard deviation of the noise"),
-    Parameter("tau_e", 0.004, 0.03, 0.01, "s", doc="Excitatory time constant"),
-    Parameter("tau_i", 0.004, 0.03, 0.01, "s", doc="Inhibitory time constant"),
+    Parameter("tau_e", 0.005, 0.04, 0.02, "s", doc="Excitatory time constant"),
+    Parameter("tau_i", 0.005, 0.04, 0.02, "s", doc="Inhibitory time constant"),
     Parameter("c_ee", 8, 20, 16, doc="Weight from excitatory to excitatory"),
     Parameter("c_ie", 2, 16, 12, doc="Weight from inhibitory to excitatory"),
     Parameter("c_ei", 8, 20, 15, doc="Weight from excitatory to inhibitory"),
@@ -63,11 +63,11 @@ class Preset:
 
 PRESETS = {
     # Their limit cycle (figure 11), which starts at a drive between 1 and 1.25. They
-    # have time constants of 8 ms; at 10 ms the rhythm is near 10 Hz.
+    # have time constants of 8 ms; with 20 ms the rhythm is near 10 Hz.
     "wilson_cowan_1972": Preset({}),
     # WilsonCowan of The Virtual Brain 2.10 (Sanz-Leon et al. 2015, equations 33-36).
     "tvb": Preset(
-        {"c_ee": 12, "c_ie": 4, "c_ei": 13, "c_ii": 11}
+        {"c_ee": 12, "c_ie": 4, "c_ei": 13, "c_ii": 11, "tau_e": 0.01, "tau_i": 0.01}
         | {"a_e": 1.2, "theta_e": 2.8, "a_i": 1, "theta_i": 4, "drive": 0}
     ),
     # WCModel of neurolib 0.6 (Cakan, Jajcay and Obermayer 2021).

@@ -9,7 +9,11 @@ from jax import lax
 
 from ._jansen_rit_kernel import exp2
 from ._random_lanes import draw_normal_pair, start_lanes
-from ._wilson_cowan_equations import make_coefficients, scaled_weights
+from ._wilson_cowan_equations import (
+    first_changes,
+    make_coefficients,
+    scaled_weights,
+)
 
 # Distinguishes the key of the start from that of the noise.
 _START = 1
@@ -135,7 +139,8 @@ def integrate(grid, params, key):
     activity, words = (array[..., 0] for array in start(grid, key[np.newaxis]))
     zero = jnp.zeros(grid.n_nodes)
     past = jnp.tile(activity[0], (grid.n_past, 1))
-    carry = (*activity, zero, zero, zero, zero, past, tuple(words))
+    changes = first_changes(c, grid, activity, jnp)
+    carry = (*activity, zero, zero, *changes, past, tuple(words))
     taps = jnp.asarray(grid.taps)
 
     def sample(carry, number):
