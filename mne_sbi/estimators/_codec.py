@@ -12,6 +12,7 @@ from .. import features, inference
 from .._connectome import Connectome
 from .._lead_field import LeadField
 from .._priors import Parameter, Prior
+from .._source_imaging import SourceImaging
 from ..models import (
     ForwardModel,
     PluginError,
@@ -23,7 +24,11 @@ from ..models import (
 
 # Encoded objects are dicts with this key; nothing else is a dict in the JSON.
 _KIND = "is"
-_NOUNS = {"Connectome": Connectome, "LeadField": LeadField}
+_NOUNS = {
+    "Connectome": Connectome,
+    "LeadField": LeadField,
+    "SourceImaging": SourceImaging,
+}
 _RECORDS = {
     "Parameter": Parameter,
     "SpectralNoise": features.SpectralNoise,
@@ -32,6 +37,7 @@ _RECORDS = {
 _SETTINGS = {
     "LogPSD": features.LogPSD,
     "TimeSeries": features.TimeSeries,
+    "EnvelopeCorrelation": features.EnvelopeCorrelation,
     "Joined": features.Joined,
     # Around a model of any name.
     "Recorded": Recorded,

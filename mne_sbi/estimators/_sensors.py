@@ -55,6 +55,12 @@ def find_sensors(model, lead_field, recording, labels=None, nodes=None):
             "nodes= names rows that are regions, but with lead_field= the rows are "
             "channels. Leave nodes out."
         )
+    if getattr(model, "source_imaging", None) is not None:
+        raise ValueError(
+            "With source_imaging= in Recorded, the rows of a recording are labels, and "
+            "lead_field= of the inverter would make them channels. Give the lead field "
+            "to Recorded, and None to the inverter."
+        )
     names = get_inner(model).node_names
     if names is None and not get_inner(model).single_node:
         raise ValueError(

@@ -29,6 +29,8 @@ class ForwardModel(BaseEstimator, ABC):
     output : "timeseries" | "spectrum"
         What :meth:`simulate` returns. A time-series model has settings ``sfreq`` (Hz)
         and ``duration`` (s); a spectral model has ``freqs`` (Hz).
+    output_unit : str
+        Unit of what :meth:`simulate` returns; empty if there is none.
     shared_parameter : str | None
         A parameter whose values are costly to change. Draws from the prior are then
         made in groups that share a value of it.
@@ -49,6 +51,7 @@ class ForwardModel(BaseEstimator, ABC):
     parameters = ()
     default_free = None
     output = "timeseries"
+    output_unit = ""
     shared_parameter = None
     n_sharing = 640
     differentiable = True

@@ -110,6 +110,7 @@ class JansenRit(ForwardModel):
 
     parameters = make_parameters("standard")
     output = "timeseries"
+    output_unit = "V"
 
     def __init__(
         self,

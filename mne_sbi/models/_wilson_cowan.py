@@ -108,6 +108,7 @@ class WilsonCowanNetwork(ForwardModel):
     """
 
     parameters = make_parameters("wilson_cowan_1972")
+    output_unit = "share of active cells"
     # As many as run side by side, and four times as many before they are summarised:
     # 80 regions for a minute at 100 Hz are 120 MB.
     n_sharing = 16

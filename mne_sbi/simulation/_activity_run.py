@@ -72,7 +72,7 @@ def simulate_activity(model, params=None, *, random_state=None, verbose=None):
         model.sfreq,
         names,
         params=params,
-        unit=getattr(model, "output_unit", ""),
+        unit=model.output_unit,
         positions=_find_positions(model, names),
     )
 
