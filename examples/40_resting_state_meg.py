@@ -57,11 +57,11 @@ for drive, is_stable in zip(drives, stable, strict=True):
 # %%
 # Simulate
 # --------
-# Two minutes of 68 regions take less than a second or two, and little memory: activity
-# goes through an anti-alias filter as it is made, and only its samples are kept.
-# ``activity.to_raw()`` is a :class:`mne.io.Raw` whose channels are regions, for all that
-# MNE-Python can do; ``to_stc`` and ``to_sensors`` bring it to the cortex and to EEG or
-# MEG.
+# Two minutes of 68 regions take a second or two, and little memory: activity goes
+# through an anti-alias filter as it is made, and only its samples are kept.
+# ``activity.to_raw()`` is a :class:`mne.io.Raw` whose channels are regions, for all
+# that MNE-Python can do; ``to_stc`` and ``to_sensors`` bring it to the cortex and to
+# EEG or MEG.
 
 activity = simulate_activity(model, random_state=0)
 raw = activity.to_raw().resample(100.0, verbose=False)
@@ -104,9 +104,9 @@ ax.set(xlabel="time (s)", title=shown[0])
 ax.legend(loc="upper right")
 
 # %%
-# What two signals share without a lag can be leakage of source imaging: one source seen
-# in two places. Orthogonalisation takes it out of b before their envelopes are compared:
-# of b, only the part is kept that is a quarter of a cycle away from a.
+# What two signals share without a lag can be leakage of source imaging: one source
+# seen in two places. Orthogonalisation takes it out of b before their envelopes are
+# compared: of b, only the part is kept that is a quarter of a cycle away from a.
 
 b_orthogonal = np.imag(b * np.conj(a) / np.abs(a))
 fig, axes = plt.subplots(2, 1, figsize=(9, 4.5), sharex=True, layout="constrained")
@@ -139,9 +139,9 @@ print(f"{matrix[i, j]:.3f} by the class, {(one_way + other_way) / 2:.3f} by hand
 # %%
 # The recording
 # -------------
-# Two minutes of another brain: weaker coupling, slower conduction, more drive, and noise
-# of the measurement, whose regions come in another order. Regions are matched by name,
-# never by their place.
+# Two minutes of another brain: weaker coupling, slower conduction, more drive, and
+# noise of the measurement, whose regions come in another order. Regions are matched by
+# name, never by their place.
 
 other = WilsonCowanNetwork(
     connectome, preset="resting_alpha", sfreq=100.0, duration=120.0
