@@ -275,7 +275,7 @@ def _find_bank_rows(bank, inverter):
         return None
     features = inverter.observation_.simulated_features
     missing = [name for name in names if name not in made_for]
-    if not missing and getattr(features, "keeps_nodes", True):
+    if not missing and features.keeps_nodes:
         return np.array([made_for.index(name) for name in names])
     raise ValueError(
         f"The simulations are of {len(made_for)} nodes ({', '.join(made_for[:3])} ...) "

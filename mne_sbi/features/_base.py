@@ -22,10 +22,13 @@ class FeatureExtractor(BaseEstimator, ABC):
         sequences read the others.
     n_points : int | None
         Number of points of each row, as far as settings tell.
+    keeps_nodes : bool
+        Whether each row is of one node, so that nodes can be picked from summaries.
     """
 
     n_static = 0
     n_points = None
+    keeps_nodes = True
 
     @abstractmethod
     def extract(self, data, sfreq):

@@ -38,6 +38,11 @@ class Joined(FeatureExtractor):
         return sum(self._counts(None)[:-1])
 
     @property
+    def keeps_nodes(self):
+        """Whether each row is of one node, in all parts."""
+        return all(part.keeps_nodes for part in self._parts)
+
+    @property
     def noise(self):
         """Noise of the first part that has one, or None."""
         found = (getattr(part, "noise", None) for part in self._parts)
