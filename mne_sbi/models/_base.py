@@ -38,6 +38,9 @@ class ForwardModel(BaseEstimator, ABC):
         How many draws share a value of it.
     differentiable : bool
         Whether JAX can differentiate :meth:`simulate`.
+    chunk_size : int
+        How many draws are one task for a thread or a worker, at most 2048: fewer for
+        models that take long.
     block_size : int
         How many simulations of time series are asked for at once when many are needed:
         more are faster for some models, and take more memory.
@@ -55,6 +58,7 @@ class ForwardModel(BaseEstimator, ABC):
     shared_parameter = None
     n_sharing = 640
     differentiable = True
+    chunk_size = 2048
     block_size = 256
 
     @abstractmethod

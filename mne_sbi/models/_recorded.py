@@ -129,6 +129,11 @@ class Recorded(ForwardModel):
         return self._inner.differentiable
 
     @property
+    def chunk_size(self):
+        """How many draws are one task, as for the model inside."""
+        return self._inner.chunk_size
+
+    @property
     def block_size(self):
         """How many simulations are asked for at once, as for the model inside."""
         return self._inner.block_size

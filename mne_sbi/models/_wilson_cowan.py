@@ -114,6 +114,7 @@ class WilsonCowanNetwork(ForwardModel):
     # As many as run side by side, and four times as many before they are summarised:
     # 80 regions for a minute at 100 Hz are 120 MB.
     n_sharing = 16
+    chunk_size = 256
     block_size = 64
 
     def __init__(

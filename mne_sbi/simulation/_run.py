@@ -24,7 +24,7 @@ from ._recipe import describe_settings, make_recipe
 
 __all__ = ["describe_settings", "simulate", "summarize"]
 
-# Draws in one chunk. Part of what makes results reproducible: changing it changes them.
+# Draws in one chunk, unless the model takes fewer. Part of what makes results reproducible: changing it changes them.
 _CHUNK = 2048
 # Square root of the largest number of single precision, with room for sums.
 _LARGEST = 1e16
@@ -128,12 +128,16 @@ def simulate(
         return _simulate_to_memory(recipe, seed, n_simulations, n_jobs, parallel)
 
 
+def _chunk_size(model):
+    return min(_CHUNK, model.chunk_size)
+
+
 def _simulate_to_memory(recipe, seed, n_simulations, n_jobs, parallel):
     """Make a bank in memory."""
     from joblib import Parallel, delayed
     from mne.utils import ProgressBar
 
-    sizes = chunk_sizes(n_simulations, _CHUNK)
+    sizes = chunk_sizes(n_simulations, _chunk_size(recipe.model))
     recipe.model.prepare()
     pool = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     made = pool(
@@ -165,12 +169,13 @@ def _simulate_to_folder(
         "identity": recipe.get_identity() | {"seed": seed},
         "prior": recipe.prior.to_dict(),
         "provenance": recipe.get_provenance(),
-        "chunk_size": _CHUNK,
+        "chunk_size": _chunk_size(recipe.model),
     }
     manifest, is_new = open_folder(fname, description, n_simulations, overwrite)
     # Workers may have another working directory.
     folder, label = Path(fname).resolve(), label_of(manifest)
-    seed, sizes = manifest["identity"]["seed"], chunk_sizes(n_simulations, _CHUNK)
+    seed = manifest["identity"]["seed"]
+    sizes = chunk_sizes(n_simulations, manifest["chunk_size"])
     pool = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     missing = np.arange(len(sizes))
     if not is_new:
@@ -384,7 +389,7 @@ def _draw_valid(recipe, seed, chunk, size):
 
 def _shared_values(seed, chunk, size, model):
     """Few values in (0, 1), each shared by many draws, evenly spread over chunks."""
-    n_values = int(np.ceil(_CHUNK / model.n_sharing))
+    n_values = int(np.ceil(_chunk_size(model) / model.n_sharing))
     start = np.random.default_rng(seed).random()
     values = (start + _GOLDEN * (chunk * n_values + np.arange(n_values))) % 1
     number = np.arange(size)
