@@ -28,7 +28,7 @@ import numpy as np
 from mne_sbi import WilsonCowanNetwork, connectivity_fit, simulate_activity
 from mne_sbi.datasets import load_synthetic_connectome
 from mne_sbi.features import EnvelopeCorrelation
-from mne_sbi.viz import plot_connectivity
+from mne_sbi.viz import plot_brain, plot_connectivity
 
 connectome = load_synthetic_connectome()
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
@@ -67,14 +67,15 @@ activity = simulate_activity(model, random_state=0)
 raw = activity.to_raw().resample(100.0, verbose=False)
 print(activity, raw, sep="\n")
 
-fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
 shown = ["lh.pericalcarine", "rh.pericalcarine", "lh.superiorfrontal"]
-times = raw.times[:300]
-for row, name in enumerate(shown):
-    series = raw.get_data(picks=name)[0, :300]
-    ax.plot(times, (series - series.mean()) / series.std() - 4 * row, label=name)
-ax.set(xlabel="time (s)", yticks=[], title="excitatory activity, scaled")
-ax.legend(loc="upper right")
+raw.plot(
+    n_channels=10,
+    duration=4,
+    scalings={"eeg": 0.3},
+    show_scrollbars=False,
+    show_scalebars=False,
+    verbose=False,
+)
 
 # %%
 # The spectrum has a peak in the alpha band.
@@ -97,6 +98,7 @@ ax.set(
 alpha = raw.copy().filter(8, 12, picks="all", verbose=False)
 analytic = alpha.copy().apply_hilbert(picks="all", verbose=False)
 a, b = analytic.get_data(picks=shown[:2])
+times = raw.times[:300]
 fig, ax = plt.subplots(figsize=(9, 3), layout="constrained")
 ax.plot(times, a.real[:300], label="8-12 Hz")
 ax.plot(times, np.abs(a)[:300], color="k", label="envelope")
@@ -135,6 +137,11 @@ simulated = features.compute(raw)
 matrix = simulated.get_data("dense")
 i, j = (raw.ch_names.index(name) for name in shown[:2])
 print(f"{matrix[i, j]:.3f} by the class, {(one_way + other_way) / 2:.3f} by hand")
+
+# %%
+# Regions that go with many others:
+
+plot_brain(matrix.mean(axis=0), raw.ch_names, label="mean correlation")
 
 # %%
 # The recording

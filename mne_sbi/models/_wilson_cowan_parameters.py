@@ -65,8 +65,8 @@ PRESETS = {
     # Their limit cycle (figure 11), which starts at a drive between 1 and 1.25. They
     # have time constants of 8 ms; with 20 ms the rhythm is near 10 Hz.
     "wilson_cowan_1972": Preset({}),
-    # Fitted to envelope correlations of resting MEG; benchmarks/resting_meg_fc.py prints
-    # how well it does. Local parameters but time constants are those of 1972.
+    # Fitted to envelope correlations of resting MEG, as benchmarks/resting_meg_fc.py
+    # does, which prints how well. What is not given here is as above.
     "resting_alpha": Preset(
         {"coupling": 18, "speed": 13, "drive": 2, "noise": 0.012}
         | {"tau_e": 0.0133, "tau_i": 0.0275}

@@ -24,7 +24,8 @@ from ._recipe import describe_settings, make_recipe
 
 __all__ = ["describe_settings", "simulate", "summarize"]
 
-# Draws in one chunk, unless the model takes fewer. Part of what makes results reproducible: changing it changes them.
+# Draws in one chunk, unless the model takes fewer. Part of what makes results
+# reproducible: changing it changes them.
 _CHUNK = 2048
 # Square root of the largest number of single precision, with room for sums.
 _LARGEST = 1e16

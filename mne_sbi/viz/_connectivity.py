@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, listing
+from .._region_names import normalize_region_name
 from ._style import POSTERIOR, PRIOR, TRUTH, finish, grid_shape, hide_spines
 
 # Share of the edges beyond the ends of the colour scale, on either side: a single edge
@@ -20,10 +21,11 @@ def plot_connectivity(connectivity, *, names=None, titles=None, show=True):
     Parameters
     ----------
     connectivity : Connectivity | array, shape (n_nodes, n_nodes) | list of these
-        One matrix or several of the same regions.
+        One matrix or several of the same regions. Arrays are drawn as they are.
     names : sequence of str | None
-        Names of the regions; ``None`` takes those of a
-        :class:`mne_connectivity.Connectivity`.
+        Names of the regions, into whose order each
+        :class:`mne_connectivity.Connectivity` is brought; ``None`` takes those of the
+        first one.
     titles : sequence of str | None
         A title for each matrix.
     show : bool
@@ -41,7 +43,7 @@ def plot_connectivity(connectivity, *, names=None, titles=None, show=True):
         connectivity = [connectivity]
     if names is None:
         names = getattr(connectivity[0], "names", None)
-    matrices = [_as_matrix(x) for x in connectivity]
+    matrices = [_in_order(x, _as_matrix(x), names) for x in connectivity]
     if len({x.shape for x in matrices}) > 1:
         raise ValueError(
             "The matrices must be of the same regions, got the shapes "
@@ -67,6 +69,22 @@ def plot_connectivity(connectivity, *, names=None, titles=None, show=True):
     titles = titles or [""] * len(matrices)
     _draw_matrices(fig, axes, matrices, titles, names)
     return finish(fig, show)
+
+
+def _in_order(connectivity, matrix, names):
+    """Bring a matrix whose regions have names into the order of others."""
+    own = getattr(connectivity, "names", None)
+    if own is None or names is None or len(own) != len(names):
+        return matrix
+    where = {normalize_region_name(str(name)): i for i, name in enumerate(own)}
+    missing = [name for name in names if normalize_region_name(str(name)) not in where]
+    if missing:
+        raise ValueError(
+            f"A connectivity has no regions {listing(missing)}: it has {listing(own)}. "
+            "Give names= that all have, in any spelling, or arrays in one order."
+        )
+    order = [where[normalize_region_name(str(name))] for name in names]
+    return matrix[np.ix_(order, order)]
 
 
 def plot_connectivity_fit(fit, *, show=True):

@@ -114,3 +114,18 @@ def test_fit_of_series():
     null = panels(plot_connectivity_fit(fit, show=False))[-1]
     labels = [text.get_text() for text in null.get_legend().get_texts()]
     assert labels[:2] == ["white noise", "random phases"]
+
+
+def test_matrices_are_brought_into_one_order():
+    rng = np.random.default_rng(0)
+    one = rng.standard_normal((12, 12))
+    one += one.T
+    order = rng.permutation(12)
+    other = Connectivity(
+        one[np.ix_(order, order)].ravel(), 12, names=[NAMES[i] for i in order]
+    )
+    fig = plot_connectivity([Connectivity(one.ravel(), 12, names=NAMES), other])
+    first, second = (ax.images[0].get_array() for ax in fig.axes[:2])
+    np.testing.assert_array_equal(first.filled(np.nan), second.filled(np.nan))
+    with pytest.raises(ValueError, match="no regions"):
+        plot_connectivity(other, names=[f"other_{i}" for i in range(12)])
