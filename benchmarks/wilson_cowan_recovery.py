@@ -37,7 +37,9 @@ PRIOR = {
 FEATURES = Joined(
     [LogPSD(2, 40, window=1.0, scaling="demean"), EnvelopeCorrelation(8, 12)]
 )
-METHOD = NPE(n_components=96, dropout=0.1, max_iter=25)
+# A richer network finds parameters more closely, the speed with an R2 of 0.9, and with
+# as many simulations its intervals hold only three quarters of the true values.
+METHOD = NPE(density="mixture", n_components=48, dropout=0.1, max_iter=12)
 N_TEST = 500
 COLUMNS = {
     "name": "parameter",
@@ -55,7 +57,7 @@ def main():
     parser.add_argument("--data", type=Path, help="folder with connectome/")
     parser.add_argument("--folder", type=Path, help="keeps the simulations")
     parser.add_argument("--quick", action="store_true", help="an eighth of them")
-    parser.add_argument("--n-simulations", type=int, default=16_384)
+    parser.add_argument("--n-simulations", type=int, default=12_288)
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--json", metavar="FILE", help="write the table there")
     args = parser.parse_args()

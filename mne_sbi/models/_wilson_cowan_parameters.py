@@ -68,8 +68,8 @@ PRESETS = {
     # Fitted to envelope correlations of resting MEG, as benchmarks/resting_meg_fc.py
     # does, which prints how well. What is not given here is as above.
     "resting_alpha": Preset(
-        {"coupling": 18, "speed": 13, "drive": 2, "noise": 0.012}
-        | {"tau_e": 0.0133, "tau_i": 0.0275}
+        {"coupling": 16.2, "speed": 13, "drive": 2.22, "noise": 0.012}
+        | {"tau_e": 0.0124, "tau_i": 0.0279}
     ),
     # WilsonCowan of The Virtual Brain 2.10 (Sanz-Leon et al. 2015, equations 33-36).
     "tvb": Preset(
