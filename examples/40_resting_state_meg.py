@@ -130,7 +130,8 @@ print(f"orthogonalised: {one_way:.3f} and {other_way:.3f}")
 # The whole brain
 # ---------------
 # :class:`~mne_sbi.features.EnvelopeCorrelation` does this for all pairs, in both
-# directions. Its values are those of :func:`mne_connectivity.envelope_correlation`.
+# directions. Its values are those of :func:`mne_connectivity.envelope_correlation`, but
+# for a few tenths of a second at either end, where filters have to guess.
 
 features = EnvelopeCorrelation(8, 12)
 simulated = features.compute(raw)

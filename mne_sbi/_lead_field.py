@@ -10,7 +10,7 @@ import numpy as np
 from ._checks import check_array, did_you_mean, listing
 from ._npz import read_npz, save_npz
 from ._region_names import normalize_region_name
-from ._sensors import check_info, check_names, rows_for, sensor_projector
+from ._sensors import brain_info, check_info, check_names, rows_for, sensor_projector
 
 _FORMAT = "mne_sbi lead field 1"
 _CHOICES = (
@@ -190,14 +190,13 @@ class LeadField:
         Parameters
         ----------
         info : mne.Info
-            Of the recording's channels, of which bad ones are left out.
+            Of the recording. Channels that are bad, or not of the brain, are left out.
 
         Returns
         -------
         lead_field : LeadField
-            The channels of ``info`` in its order, with the projectors that are active
-            in it and the average reference of the EEG channels applied, by
-            :func:`sensor_projector`.
+            The other channels of ``info`` in its order, with its active projectors and
+            the average reference of EEG channels applied, by :func:`sensor_projector`.
 
         Raises
         ------
@@ -205,6 +204,7 @@ class LeadField:
             If the lead field lacks channels of the recording or has them as another
             type, or the projectors leave nothing of a channel.
         """
+        info = brain_info(info)
         rows = rows_for(info, self.ch_names, self.ch_types)
         return dataclasses.replace(
             self,

@@ -6,6 +6,8 @@ import numpy as np
 
 from ._checks import did_you_mean, listing
 
+_BRAIN = ("eeg", "mag", "grad", "seeg", "ecog", "dbs", "hbo", "hbr")
+
 
 def sensor_projector(info):
     """Make the projector that recordings and lead fields share.
@@ -63,6 +65,29 @@ def sensor_projector(info):
             "channels, or leave these out."
         )
     return result
+
+
+def brain_info(info):
+    """Leave channels out that do not record the brain, such as eog and stim.
+
+    Parameters
+    ----------
+    info : mne.Info
+        Of a recording.
+
+    Returns
+    -------
+    info : mne.Info
+        Of the others; the same object if there are no such.
+    """
+    check_info(info)
+    from mne import channel_type, pick_info
+
+    kinds = [channel_type(info, index) for index in range(len(info["ch_names"]))]
+    kept = [index for index, kind in enumerate(kinds) if kind in _BRAIN]
+    if not kept or len(kept) == len(kinds):
+        return info
+    return pick_info(info, kept, verbose="error")
 
 
 def rows_for(info, ch_names, ch_types=None):

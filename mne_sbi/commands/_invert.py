@@ -220,13 +220,16 @@ def _make_inverter(options):
         settings["method"] = RejectionABC()
     elif options.max_iter is not None:
         settings["method"] = NPE(max_iter=options.max_iter)
-    if get_model(options.model) is SpectralGraphModel:
+    cls = get_model(options.model)
+    if options.set and cls in (SpectralGraphModel, JansenRit):
+        raise ValueError(f"--set does nothing for {options.model}. Leave it out.")
+    if cls is SpectralGraphModel:
         connectome = find_connectome(options.connectome)
         settings |= read_lead_field_option(
             options.lead_field, options.labels, connectome.names
         )
         return SGMInverter(connectome, freqs=make_freqs(options), **settings)
-    if get_model(options.model) is JansenRit:
+    if cls is JansenRit:
         return _make_jansen_rit_inverter(options, settings)
     model = make_model(options)
     settings |= read_lead_field_option(

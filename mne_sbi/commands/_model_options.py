@@ -25,6 +25,14 @@ def add_model_options(parser):
         "--n-freqs", type=int, metavar="N", help="number of frequencies between them"
     )
     group.add_argument(
+        "--set",
+        action="append",
+        type=parse_setting,
+        metavar="NAME=VALUE",
+        help="a setting of the model, such as sfreq=100 or preset=resting_alpha; may "
+        "be given several times",
+    )
+    group.add_argument(
         "--prior",
         action="append",
         type=parse_range,
@@ -84,6 +92,33 @@ def parse_range(text):
     return name, tuple(numbers) if len(numbers) == 2 else numbers[0]
 
 
+def parse_setting(text):
+    """Read ``NAME=VALUE``, where the value is a number or a word.
+
+    Parameters
+    ----------
+    text : str
+        What the user typed.
+
+    Returns
+    -------
+    name : str
+        The setting.
+    value : float | bool | None | str
+        Its value.
+    """
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE.")
+    words = {"true": True, "false": False, "none": None}
+    if value.lower() in words:
+        return name, words[value.lower()]
+    try:
+        return name, float(value)
+    except ValueError:
+        return name, value
+
+
 def make_model(options):
     """Make the model that the options ask for.
 
@@ -117,7 +152,44 @@ def make_model(options):
         settings["freqs"] = make_freqs(options)
     elif options.n_freqs is not None:
         raise ValueError(f"The model {options.model} takes no --n-freqs.")
-    return cls(**settings)
+    chosen = dict(getattr(options, "set", None) or ())
+    unknown = [name for name in chosen if name not in taken or name in settings]
+    if unknown:
+        from .._checks import did_you_mean
+
+        others = [name for name in taken if name not in settings]
+        raise ValueError(
+            f"The model {options.model} has no setting {unknown[0]!r} here. It has "
+            f"{', '.join(others)}." + did_you_mean(unknown[0], others)
+        )
+    return cls(**settings | chosen)
+
+
+def check_complete(model, name):
+    """Refuse a model of time series that does not know what to simulate.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    name : str
+        Its name on the command line.
+
+    Raises
+    ------
+    ValueError
+        If the sampling rate or the duration is missing.
+    """
+    if model.output != "timeseries":
+        return
+    wanted = {"sfreq": 100, "duration": 60}
+    missing = [n for n in wanted if getattr(model, n, 0) is None]
+    if missing:
+        words = " ".join(f"--set {n}={wanted[n]}" for n in missing)
+        raise ValueError(
+            f"The model {name} needs {' and '.join(missing)}. Type, for example: "
+            f"{words}"
+        )
 
 
 def make_freqs(options):

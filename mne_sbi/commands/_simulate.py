@@ -40,9 +40,10 @@ def add_simulate(commands):
 
 
 def _run(options):
-    from ._model_options import make_model
+    from ._model_options import check_complete, make_model
 
     model = make_model(options)
+    check_complete(model, options.model)
     from ..simulation import simulate
 
     bank = simulate(

@@ -78,6 +78,8 @@ def surrogate_null(series, sfreq, features, measured, n_null, rng):
         The correlations.
     """
     pieces = split_at_gaps(series).tolist()
+    # A large offset would leave single precision little for the rest.
+    series = series - np.nanmean(series, axis=1, keepdims=True)
     spectra = [np.fft.rfft(series[:, a:b], axis=1) for a, b in pieces]
     null = np.empty(n_null)
     made = np.full(series.shape, np.nan, dtype=np.float32)

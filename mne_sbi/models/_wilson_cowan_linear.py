@@ -18,12 +18,11 @@ from jax import lax
 
 from ._wilson_cowan_equations import scaled_weights, spread
 
-# Relaxation to the neighbourhood of the fixed point, in time constants and steps per
-# time constant, and steps of Newton's method from there.
-_N_RELAX, _RATE, _N_NEWTON = 600, 0.1, 8
-# Where the stability of the network is judged: beyond, the loop's gain is below 1 for
-# any time constant that the model allows.
-_HIGHEST, _N_FREQS = 120.0, 481
+# Steps of relaxation to the neighbourhood of the fixed point, how far each goes, and
+# steps of Newton's method: within each for the inhibitory activity, and at the end.
+_N_RELAX, _FAR, _N_INNER, _N_NEWTON = 500, 0.5, 4, 8
+# Frequencies at which stability is judged, denser where they are low.
+_N_FREQS = 721
 # A fixed point is one if no rate is larger than this, times the time constant.
 _RESIDUAL = 1e-4
 
@@ -47,15 +46,41 @@ def _rates(p, grid, weights, e, i):
     return jnp.concatenate([change_e, change_i]), slopes
 
 
+def _settle_inhibition(p, grid, e, i):
+    """Find the inhibitory activity for which nothing changes at given excitation.
+
+    It strives for less the larger it is, so that there is exactly one.
+    """
+    for _ in range(_N_INNER):
+        to_i = p["c_ei"] * e - p["c_ii"] * i + p["drive_i"]
+        f_i, s_i = _sigmoid(to_i, p["a_i"], p["theta_i"], grid.offset)
+        free = 1 - p["r_i"] * i
+        i = i + (free * f_i - i) / (1 + p["r_i"] * f_i + free * p["c_ii"] * s_i)
+        i = jnp.clip(i, -1.0, 1.0)
+    return i
+
+
 def _fixed_point(p, grid, weights):
-    """Find the fixed point that is reached from rest; shape (2, n_nodes)."""
+    """Find the fixed point that is reached from rest; shape (2, n_nodes).
+
+    Inhibition follows at once here, which fixed points do not depend on. Then the
+    nodes excite each other and there are no cycles: excitation rises from rest to the
+    lowest fixed point. Where more of it makes less, steps are implicit.
+    """
     n = grid.n_nodes
+    total = weights.sum(axis=1) if grid.diffusive else jnp.zeros(n)
 
     def residual(both):
         return _rates(p, grid, weights, both[:n], both[n:])[0]
 
     def relax(_, both):
-        return both + _RATE * residual(both)
+        e, i = both[:n], _settle_inhibition(p, grid, both[:n], both[n:])
+        changes, (f_e, f_i, g_e, g_i) = _rates(p, grid, weights, e, i)
+        follow = g_i * p["c_ei"] / (1 + p["r_i"] * f_i + g_i * p["c_ii"])
+        own = p["c_ee"] - p["coupling"] * total - p["c_ie"] * follow
+        slope = g_e * own - 1 - p["r_e"] * f_e
+        e = e + _FAR * changes[:n] / (1 + _FAR * jnp.maximum(-slope, 0))
+        return jnp.concatenate([e, i])
 
     def newton(both, _):
         jacobian = jax.jacfwd(residual)(both)
@@ -66,7 +91,6 @@ def _fixed_point(p, grid, weights):
     # One more step from a constant: the derivative by the parameters is that of the
     # implicit function.
     both = lax.stop_gradient(both)
-    # Where Newton's method goes astray there is no fixed point to linearise about.
     is_found = jnp.abs(residual(both)).max() < _RESIDUAL
     both = newton(both, None)[0]
     return jnp.where(is_found, both, jnp.nan).reshape(2, n)
@@ -196,26 +220,33 @@ def stability(params, grid):
     -------
     is_stable : jax.Array of bool
         Whether all single nodes are, and the network of them.
+    is_found : jax.Array of bool
+        Whether there is a fixed point at all to be judged.
 
     Notes
     -----
     With stable nodes, the network is stable if ``det(I - L(i w))`` does not go round
     zero (Nyquist's criterion), L being the loop's response ``own^-1 b k W``. A row sum
-    of the moduli of L below 1 at all frequencies is enough; if not, turns are counted.
+    of the moduli of L below 1 at all frequencies is enough; if not, turns are counted,
+    up to a frequency from which on, by the size of all terms, the sum is below 1.
     """
     c = _linearise(params, grid)
     trace, product = c["j_e"] + c["j_i"], c["j_e"] * c["j_i"] - c["j_ie"] * c["j_ei"]
     local = (trace < 0).all() & (product > 0).all()
+    # |own| is at least w - |j_e| - |j_ie j_ei| / w.
+    arriving = c["b_e"] * jnp.abs(c["weights"]).sum(axis=1)
+    loop = jnp.sqrt(jnp.abs(c["j_ie"] * c["j_ei"]))
+    highest = (arriving + jnp.abs(c["j_e"]) + loop).max()
 
-    def one(freq):
-        omega = 2 * np.pi * freq
+    def one(omega):
         own, _ = _local(c, omega)
         delayed = c["weights"] * jnp.exp(-1j * omega * c["delays"])
         loop = (c["b_e"] / own)[:, np.newaxis] * delayed
         sign, _ = jnp.linalg.slogdet(jnp.eye(grid.n_nodes) - loop)
         return sign, jnp.abs(loop).sum(axis=1).max()
 
-    signs, gains = lax.map(one, jnp.linspace(0, _HIGHEST, _N_FREQS))
+    signs, gains = lax.map(one, highest * jnp.linspace(0, 1, _N_FREQS) ** 2)
     turns = jnp.angle(signs[1:] / signs[:-1]).sum() / np.pi
     is_small = (gains < 1).all()
-    return local & (is_small | (jnp.abs(turns) < 0.5))
+    is_found = jnp.isfinite(trace).all()
+    return local & (is_small | (jnp.abs(turns) < 0.5)), is_found

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from .._checks import check_option
 from .._parameters import Parameter
 
@@ -11,7 +13,11 @@ LOCAL += ("c_ee", "c_ie", "c_ei", "c_ii", "a_e", "theta_e", "a_i", "theta_i")
 DEFAULT_FREE = ("coupling", "speed", "drive", "noise", "gradient")
 # Below zero, or at zero, the equations make no sense.
 _POSITIVE = ("speed", "tau_noise", "tau_e", "tau_i", "a_e", "a_i")
-_NOT_NEGATIVE = ("noise", "c_ee", "c_ie", "c_ei", "c_ii", "r_e", "r_i")
+_NOT_NEGATIVE = ("coupling", "noise", "c_ee", "c_ie", "c_ei", "c_ii", "r_e", "r_i")
+# Beyond, they can only be of another unit: milliseconds, and millimetres per second or
+# per millisecond. No axon conducts faster than 150 m/s.
+_LARGEST = {"tau_e": 0.5, "tau_i": 0.5, "tau_noise": 5.0, "speed": 200.0}
+_OTHER_UNIT = {"tau": ("s", "milliseconds"), "speed": ("m/s", "mm/s")}
 
 _BETWEEN = (
     Parameter("coupling", 0, 30, 1, doc="Input from others, for weights that sum to 1"),
@@ -124,23 +130,29 @@ def check_values(params):
     Parameters
     ----------
     params : dict of array_like
-        Values of parameters, or the lowest that a prior has.
+        Values of parameters, or the ends of their ranges.
 
     Raises
     ------
     ValueError
-        If a time constant, a slope or the speed is not positive, or a weight or the
-        noise is negative.
+        If a time constant, a slope or the speed is not positive, or so large that it
+        must be of another unit; or a weight, the coupling or the noise is negative.
     """
     for name, value in params.items():
-        least = min(value) if hasattr(value, "__len__") else value
+        least, most = np.min(value), np.max(value)
         if name in _POSITIVE and not least > 0:
             raise ValueError(f"{name} must be positive, got {least:g}.")
         if name in _NOT_NEGATIVE and not least >= 0:
             raise ValueError(f"{name} must not be negative, got {least:g}.")
+        if most > _LARGEST.get(name, np.inf):
+            unit, other = _OTHER_UNIT[name.split("_")[0]]
+            raise ValueError(
+                f"{name} is in {unit}, and {most:g} {unit} looks like {other}. Give "
+                f"{most / 1000:g}."
+            )
 
 
-def check_step(params, step, gradient=1.0):
+def check_step(params, step, *, total, gradient=1.0):
     """Refuse a step that is too long for the fastest population.
 
     Parameters
@@ -149,6 +161,8 @@ def check_step(params, step, gradient=1.0):
         The parameters.
     step : float
         Step of the integration in s.
+    total : float
+        Largest sum of weights by which diffusive coupling pulls activity back.
     gradient : float
         Largest factor between a node's parameter and the model's.
 
@@ -158,15 +172,42 @@ def check_step(params, step, gradient=1.0):
         If the rate at which a population can change, times the step, is more than a
         half: the scheme is unstable from 1 on, and wrong by a tenth at a half.
     """
-    for kind in "ei":
-        own = params[f"c_{kind}{kind}"] if kind == "i" else 0.0
-        # The steepest sigmoid; excitation onto itself lowers the rate.
-        rate = 1 + params[f"r_{kind}"] + own * params[f"a_{kind}"] / 4
+    # Excitation onto itself lowers the rate.
+    pulls = {
+        "e": np.maximum(params["coupling"] * total - params["c_ee"], 0),
+        "i": params["c_ii"],
+    }
+    for kind, pull in pulls.items():
+        # The slope of the sigmoid is at most a quarter of `a`.
+        rate = 1 + params[f"r_{kind}"] + pull * params[f"a_{kind}"] / 4
         largest = float((rate / params[f"tau_{kind}"]).max()) * gradient
         if step * largest > 0.5:
             raise ValueError(
                 f"step={step:g} s is unstable: the population {kind} changes at up to "
                 f"{largest:.4g} per s, with tau_{kind} from "
                 f"{params[f'tau_{kind}'].min():g} s. Give step={0.4 / largest:.1g} or "
-                "less, or check that time constants are in s."
+                "less, a longer time constant, or less coupling."
             )
+
+
+def find_extremes(ranges):
+    """Return the corner of ranges where a network is fastest, and its delays longest.
+
+    Parameters
+    ----------
+    ranges : dict of (float, float)
+        Lowest and highest value of every parameter.
+
+    Returns
+    -------
+    params : dict of ndarray, shape (1,)
+        The corner.
+    """
+    lowest = ("speed", "tau_e", "tau_i", "tau_noise", "c_ee")
+    corner = {}
+    for name, (low, high) in ranges.items():
+        value = low if name in lowest else high
+        if name == "gradient":
+            value = low if abs(low) > abs(high) else high
+        corner[name] = np.array([float(value)])
+    return corner

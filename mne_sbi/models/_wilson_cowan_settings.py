@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._checks import check_array, check_option, listing
-from ._wilson_cowan_equations import Grid
+from ._wilson_cowan_equations import Grid, scaled_weights
 from ._wilson_cowan_parameters import PRESETS, check_step, check_values
 
 _AXES = ("x", "y", "z")
@@ -115,6 +115,7 @@ def check_params(model, params):
     check_values(params)
     factor = 1.0
     if model.gradient is not None:
+        _check_gradient(model, params)
         largest = float(np.abs(np.outer(params["gradient"], get_map(model))).max())
         if largest >= 1:
             raise ValueError(
@@ -127,7 +128,39 @@ def check_params(model, params):
         if model.delays:
             _check_delays(model, float(params["speed"].min()))
         if None not in (model.sfreq, model.step):
-            check_step(params, find_step(model)[0], factor)
+            total = 0.0
+            if is_diffusive(model):
+                total = scaled_weights(check_connected(model.get_connectome())).sum(1)
+            total = float(np.max(total))
+            check_step(params, find_step(model)[0], total=total, gradient=factor)
+
+
+def _check_gradient(model, params):
+    """Refuse a gradient that would change nothing."""
+    is_off = (params[model.gradient] == 0) & (params["gradient"] != 0)
+    if is_off.any():
+        raise ValueError(
+            f"The gradient multiplies {model.gradient}, which is 0 and stays so in all "
+            f"regions. Give {model.gradient} another value, or choose another gradient."
+        )
+
+
+def is_diffusive(model):
+    """Return whether differences of activity arrive.
+
+    Parameters
+    ----------
+    model : WilsonCowanNetwork
+        The model.
+
+    Returns
+    -------
+    is_diffusive : bool
+        As the setting says, or the preset.
+    """
+    preset = PRESETS[check_option("preset", model.preset, PRESETS)]
+    chosen = check_option("diffusive", model.diffusive, (None, True, False))
+    return preset.diffusive if chosen is None else chosen
 
 
 def _check_delays(model, slowest):
@@ -184,13 +217,11 @@ def make_grid(model, *, for_spectrum=False):
     grid : Grid
         The settings.
     """
-    preset = PRESETS[check_option("preset", model.preset, PRESETS)]
-    diffusive = preset.diffusive if model.diffusive is None else bool(model.diffusive)
     settings = {
         "connectome": check_connected(model.get_connectome()),
-        "delays": bool(model.delays),
-        "diffusive": diffusive,
-        "offset": preset.offset,
+        "delays": check_option("delays", model.delays, (True, False)),
+        "diffusive": is_diffusive(model),
+        "offset": PRESETS[model.preset].offset,
         "gradient": model.gradient,
         "gradient_map": get_map(model),
     }

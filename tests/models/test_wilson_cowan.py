@@ -219,3 +219,43 @@ def test_numba_comes_with_the_first_simulation():
         "assert 'numba' not in sys.modules and 'jax' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    "params, match",
+    [
+        ({"tau_e": 13.3}, "tau_e is in s, and 13.3 s looks like milliseconds"),
+        ({"tau_noise": 10.0}, "tau_noise is in s"),
+        ({"speed": 8000.0}, "speed is in m/s, and 8000 m/s looks like mm/s. Give 8."),
+        ({"coupling": -5.0}, "coupling must not be negative"),
+        # Diffusive coupling pulls activity back, the faster the stronger it is.
+        ({"coupling": 300.0, "tau_e": 0.005}, "unstable.*population e"),
+    ],
+)
+def test_units_and_coupling_are_checked(connectome, params, match):
+    with pytest.raises(ValueError, match=match):
+        WilsonCowanNetwork(connectome, **SHORT).simulate_batch(params, KEY)
+
+
+def test_worst_corner_of_ranges_is_checked(connectome):
+    # Each end by itself can be simulated, both together cannot.
+    model = WilsonCowanNetwork(connectome, **SHORT)
+    model.check_ranges({"tau_i": (0.005, 0.04)})
+    model.check_ranges({"c_ii": (0, 15)})
+    with pytest.raises(ValueError, match="unstable"):
+        model.check_ranges({"tau_i": (0.005, 0.04), "c_ii": (0, 15)})
+
+
+@pytest.mark.parametrize(
+    "settings", [{"diffusive": "additive"}, {"delays": "no"}, {"delays": 1.5}]
+)
+def test_switches_are_true_or_false(connectome, settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        WilsonCowanNetwork(connectome, **SHORT | settings).simulate_batch({}, KEY)
+
+
+def test_gradient_of_nothing(connectome):
+    model = WilsonCowanNetwork(connectome, preset="tvb", gradient="drive", **SHORT)
+    model.simulate_batch({}, KEY)
+    with pytest.raises(ValueError, match="multiplies drive, which is 0"):
+        model.simulate_batch({"gradient": 0.3}, KEY)

@@ -9,6 +9,7 @@ import pytest
 from scipy.signal import welch
 
 from mne_sbi import Connectome, WilsonCowanNetwork
+from mne_sbi.models._wilson_cowan_linear import _linearise
 from mne_sbi.models._wilson_cowan_run import start_draws
 from mne_sbi.models._wilson_cowan_settings import make_grid
 
@@ -245,14 +246,88 @@ def test_samples_are_filtered():
     assert response[freqs >= 54].max() < 1.1e-3  # 60 dB
 
 
-def test_stability_as_simulated():
+# Time constants for which relaxing with both populations at the same rate would circle
+# round fixed points that are stable.
+@pytest.mark.parametrize("taus", [(0.02, 0.005), (0.02, 0.02), (0.0133, 0.0275)])
+def test_stability_as_simulated(taus):
     # Without noise, what is stable comes to rest, and what is not goes on.
-    model = WilsonCowanNetwork(make_network(8), sfreq=100.0, duration=2.0, burn_in=20)
-    params = {"drive": [0.5, 0.9, 1.3, 1.6], "coupling": [0.5, 2.0, 0.5, 2.0]}
-    rest = model.simulate_batch(params | {"noise": np.zeros(4)}, KEY)
+    model = WilsonCowanNetwork(make_network(6), sfreq=100.0, duration=2.0, burn_in=12)
+    params = {"drive": np.arange(0.85, 2.6, 0.1), "coupling": 2.0}
+    params |= {"tau_e": taus[0], "tau_i": taus[1]}
+    rest = model.simulate_batch(params | {"noise": 0.0}, KEY)
     moves = np.ptp(rest, axis=2).max(axis=1)
-    assert (moves < 1e-4).tolist() == model.find_stable(params).tolist()
-    assert model.find_stable(params).tolist() == [True, True, False, False]
+    stable = model.find_stable(params)
+    assert (moves < 1e-4).tolist() == stable.tolist()
+    assert stable.any()
+
+
+LINEARISE = jax.jit(_linearise, static_argnums=1)
+
+
+def largest_growth(model, params, n_points=56):
+    """Growth rate of the linearised network, from a discretised past.
+
+    The generator of the delay system on Chebyshev's points of the longest delay
+    (Breda, Maset and Vermiglio 2005); between them, the past is a polynomial.
+    """
+    row, grid = model._rows(params)[0], make_grid(model, for_spectrum=True)
+    c = {k: np.asarray(v, float) for k, v in LINEARISE(row, grid).items()}
+    n = grid.n_nodes
+    weights = c["b_e"][:, np.newaxis] * c["weights"]
+    longest = c["delays"][weights > 0].max()
+    x = np.cos(np.pi * np.arange(n_points + 1) / n_points)
+    times = (x - 1) * longest / 2
+    sign = np.r_[2, np.ones(n_points - 1), 2] * (-1.0) ** np.arange(n_points + 1)
+    apart = x[:, np.newaxis] - x
+    derive = np.outer(sign, 1 / sign) / (apart + np.eye(n_points + 1))
+    derive = (derive - np.diag(derive.sum(axis=1))) * 2 / longest
+    generator = np.zeros((n * (n_points + 2),) * 2)
+    generator[n : n * (n_points + 1), : n * (n_points + 1)] = np.kron(
+        derive[1:], np.eye(n)
+    )
+    now, inhibited = np.arange(n), n * (n_points + 1) + np.arange(n)
+    generator[now, now] = c["j_e"]
+    generator[now, inhibited] = c["j_ie"]
+    generator[inhibited, now] = c["j_ei"]
+    generator[inhibited, inhibited] = c["j_i"]
+    for i, j in np.argwhere(weights > 0):
+        # Barycentric interpolation at the delay.
+        distance = -c["delays"][i, j] - times
+        if (np.abs(distance) < 1e-12).any():
+            share = (np.abs(distance) < 1e-12).astype(float)
+        else:
+            share = (1 / sign) / distance
+            share /= share.sum()
+        generator[i, j + n * np.arange(n_points + 1)] += weights[i, j] * share
+    return np.linalg.eigvals(generator).real.max()
+
+
+def test_stability_as_eigenvalues():
+    # Beyond the ranges of parameters, where networks can swing at hundreds of Hz.
+    connectome = make_network(4)
+    model = WilsonCowanNetwork(connectome, preset="neurolib", output="spectrum")
+    rng = np.random.default_rng(2)
+    growth, found = [], []
+    for _ in range(60):
+        params = {
+            "coupling": rng.uniform(5, 30),
+            "speed": rng.uniform(2, 20),
+            "drive": rng.uniform(0, 3),
+            "c_ee": rng.uniform(0, 6),
+            "c_ie": rng.uniform(2, 30),
+            "c_ei": rng.uniform(8, 30),
+            "c_ii": rng.uniform(0, 15),
+            "tau_e": rng.uniform(0.0008, 0.005),
+            "tau_i": rng.uniform(0.001, 0.01),
+            "theta_e": rng.uniform(1, 4),
+            "a_e": 2.0,
+        }
+        growth.append(largest_growth(model, params))
+        found.append(model.find_stable(params)[0])
+    growth = np.array(growth)
+    assert 5 < (growth > 0).sum() < 55
+    clear = np.abs(growth) > 0.5  # per s
+    assert (np.array(found)[clear] == (growth[clear] < 0)).all()
 
 
 def test_rhythm():
