@@ -340,6 +340,19 @@ def test_make_lead_field(forward, labels):
     assert_allclose(gain.mean(axis=0), 0, atol=1e-9 * np.abs(gain).max())
 
 
+def test_channels_that_are_not_of_the_brain_are_left_out():
+    montage = mne.channels.make_standard_montage("fsaverage_1020")
+    names = montage.ch_names[:20]
+    plain = mne.create_info(names, 100.0, "eeg").set_montage(montage)
+    field = LeadField.from_template(plain)
+    kinds = ["eeg"] * 20 + ["eog", "stim"]
+    info = mne.create_info([*names, "EOG", "STI"], 100.0, kinds).set_montage(montage)
+    assert field.prepare(info) == field.prepare(plain)
+    info = mne.create_info([*names, "MEG"], 100.0, ["eeg"] * 20 + ["mag"])
+    with pytest.raises(ValueError, match="channels of the types"):
+        field.prepare(info)
+
+
 @pytest.mark.parametrize(
     "given, error, message",
     [

@@ -23,6 +23,11 @@ def read_regions(inst, sfreq=None, names=None, picks=None):
     """
     if callable(getattr(inst, "to_raw", None)):
         inst = inst.to_raw()
+    if isinstance(inst, (list, tuple)) and any(hasattr(x, "info") for x in inst):
+        raise TypeError(
+            f"compute() takes one recording, got a list of {len(inst)}. Call it for "
+            "each: [features.compute(raw) for raw in raws]."
+        )
     # In a list, because all epochs of an element are one observation.
     recording = as_recording([inst], picks=picks)
     if recording.from_mne:
@@ -43,9 +48,13 @@ def read_regions(inst, sfreq=None, names=None, picks=None):
         raise ValueError(
             "An array needs its sampling rate in Hz: compute(array, sfreq=100.0)."
         )
-    series = check_array(
-        "The array", inst, shape=(None, None), dtype=None, finite=False
-    )
+    shape = ("n_nodes", "n_times")
+    series = check_array("The array", inst, shape=shape, dtype=None, finite=False)
+    if series.shape[1] < series.shape[0]:
+        raise ValueError(
+            f"The array has {series.shape[0]} rows of {series.shape[1]} samples, and "
+            "rows are regions: (n_nodes, n_times). Give array.T if time comes first."
+        )
     names = tuple(map(str, range(len(series)) if names is None else names))
     if len(names) != len(series):
         raise ValueError(

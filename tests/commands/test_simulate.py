@@ -134,3 +134,19 @@ def test_wrong_arguments_end_with_2(arguments, capsys):
         main(["simulate", *arguments])
     assert stop.value.code == 2
     assert "usage: mne_sbi simulate" in capsys.readouterr().err
+
+
+def test_networks_need_settings(simulate, capsys):
+    arguments = ["--connectome", "five.npz", "--n", "20", "--output", "net.sims"]
+    assert main(["simulate", "wilson_cowan", *arguments]) == 1
+    said = capsys.readouterr().err
+    assert "--set sfreq=100 --set duration=60" in said and "Simulating" not in said
+    settings = ["sfreq=100", "duration=3", "burn_in=0.5", "preset=resting_alpha"]
+    settings = [word for setting in settings for word in ("--set", setting)]
+    assert main(["simulate", "wilson_cowan", *arguments, *settings]) == 0
+    bank = read_simulation_bank("net.sims")
+    assert len(bank) == 20 and "resting_alpha" in bank.provenance["model"]
+    assert main(["simulate", "wilson_cowan", *arguments, "--set", "prset=tvb"]) == 1
+    assert "Did you mean 'preset'" in capsys.readouterr().err
+    sgm = ["invert", "spectral_graph", "any_raw.fif", "--set", "variant=jin2023"]
+    assert main(sgm) == 1

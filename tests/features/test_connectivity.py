@@ -348,3 +348,15 @@ def test_is_a_feature_extractor():
     summaries = np.ones((2, 3, 3))
     assert extractor.add_noise(summaries, np.random.default_rng(0)) is summaries
     assert extractor.normalize(summaries).dtype == np.float32
+
+
+def test_what_is_no_recording_is_refused():
+    features = EnvelopeCorrelation()
+    noise = np.random.default_rng(0).standard_normal((4, 2000))
+    raw = mne.io.RawArray(noise, mne.create_info(4, 100.0, "eeg"), verbose=False)
+    with pytest.raises(TypeError, match="one recording, got a list of 2"):
+        features.compute([raw, raw])
+    with pytest.raises(ValueError, match="Give array.T"):
+        features.compute(noise.T, sfreq=100.0)
+    with pytest.raises(ValueError, match=r"\(n_nodes, n_times\)"):
+        features.compute(noise[np.newaxis], sfreq=100.0)
