@@ -25,9 +25,16 @@ import matplotlib.pyplot as plt
 import mne
 import numpy as np
 
-from mne_sbi import WilsonCowanNetwork, connectivity_fit, simulate_activity
+from mne_sbi import (
+    LeadField,
+    SourceImaging,
+    WilsonCowanNetwork,
+    connectivity_fit,
+    simulate_activity,
+)
 from mne_sbi.datasets import load_synthetic_connectome
 from mne_sbi.features import EnvelopeCorrelation
+from mne_sbi.models import Recorded
 from mne_sbi.viz import plot_brain, plot_connectivity
 
 connectome = load_synthetic_connectome()
@@ -208,6 +215,35 @@ noise = [
 ]
 right = connectivity_fit(*noise, features=features, n_null=1, random_state=0)
 print(f"the same, filtered over time: r = {right.r:.2f}")
+
+# %%
+# Through sensors and source imaging
+# ----------------------------------
+# Activity that was estimated from sensors leaks from one region into others, and what
+# sensors hardly see is lost. Simulations can go the same way: here through the lead
+# field of 64 electrodes and a minimum-norm estimate by hand. With MNE-Python,
+# :meth:`SourceImaging.from_inverse <mne_sbi.SourceImaging.from_inverse>` takes an inverse
+# operator. So coarse a view returns a map that has nothing to do with that of the
+# regions. A model is to be compared with such a recording after the same steps, or not
+# at all.
+
+montage = mne.channels.make_standard_montage("biosemi64")
+cap = mne.create_info(montage.ch_names, 100.0, "eeg").set_montage(montage)
+lead_field = LeadField.from_template(cap).prepare(cap)
+gain, _ = lead_field.for_nodes(connectome.names)
+noise = np.trace(gain @ gain.T) / len(gain) / 9 * np.eye(len(gain))
+kernel = gain.T @ np.linalg.inv(gain @ gain.T + noise)
+imaging = SourceImaging(kernel, lead_field.ch_names, connectome.names)
+network = WilsonCowanNetwork(
+    connectome, preset="resting_alpha", sfreq=100.0, duration=60.0
+)
+seen = Recorded(network, lead_field=lead_field, source_imaging=imaging, noise=False)
+edges = {}
+for what, source in (("regions", network), ("estimates", seen)):
+    series = simulate_activity(source, random_state=2).data
+    edges[what] = features.correlate(series, 100.0)[pairs]
+r = np.corrcoef(edges["regions"], edges["estimates"])[0, 1]
+print(f"connectivity of regions and of their estimates: r = {r:.2f}")
 
 # %%
 # Linear theory
