@@ -222,10 +222,10 @@ print(f"the same, filtered over time: r = {right.r:.2f}")
 # Activity that was estimated from sensors leaks from one region into others, and what
 # sensors hardly see is lost. Simulations can go the same way: here through the lead
 # field of 64 electrodes and a minimum-norm estimate by hand. With MNE-Python,
-# :meth:`SourceImaging.from_inverse <mne_sbi.SourceImaging.from_inverse>` takes an inverse
-# operator. So coarse a view returns a map that has nothing to do with that of the
-# regions. A model is to be compared with such a recording after the same steps, or not
-# at all.
+# :meth:`SourceImaging.from_inverse <mne_sbi.SourceImaging.from_inverse>` takes an
+# inverse operator. So coarse a view returns a map that has nothing to do with that of
+# the regions. A model is to be compared with such a recording after the same steps, or
+# not at all.
 
 montage = mne.channels.make_standard_montage("biosemi64")
 cap = mne.create_info(montage.ch_names, 100.0, "eeg").set_montage(montage)
