@@ -22,7 +22,7 @@ CASES = [
         "a command on a model misspelt",
         ["models", "spectral_grap"],
         "There is no forward model 'spectral_grap'. Installed: jansen_rit, "
-        "spectral_graph. Did you mean 'spectral_graph'?",
+        "spectral_graph, wilson_cowan. Did you mean 'spectral_graph'?",
     ),
 ]
 

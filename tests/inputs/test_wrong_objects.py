@@ -186,7 +186,7 @@ CASES = [
         lambda w: simulate("spectral_grap", None, 10),
         ValueError,
         "There is no forward model 'spectral_grap'. Installed: jansen_rit, "
-        "spectral_graph. Did you mean 'spectral_graph'?",
+        "spectral_graph, wilson_cowan. Did you mean 'spectral_graph'?",
     ),
     (
         "no simulations",
