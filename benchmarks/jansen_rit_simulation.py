@@ -12,14 +12,13 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 
 import jax
 import numpy as np
+from _environments import OURS, install
 from _report import report
 
 from mne_sbi import Prior
@@ -32,7 +31,6 @@ PEERS = {
     "vbjax": ("tqdm",),
     "jrnmm": (),
 }
-OURS = "mne-sbi"
 WORKER = Path(__file__).with_name("_jansen_rit_peers.py")
 COLUMNS = {
     "package": "package",
@@ -50,29 +48,6 @@ GOALS = {
     ("tvb-library", "HeunStochastic"): "at least 300",
     ("brainmass", None): "at least 2",
 }
-
-
-def install(folder):
-    """Make an environment per package; return interpreters and versions by package."""
-    found = {OURS: (sys.executable, version_of(sys.executable, OURS))}
-    for package, extra in PEERS.items():
-        place = folder / package
-        python = place / ("Scripts" if os.name == "nt" else "bin") / "python"
-        if not python.exists():
-            venv.create(place, with_pip=True)
-        command = [python, "-m", "pip", "install", "-q", package, *extra]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            print(f"{package} cannot be installed: {done.stderr.strip()[-300:]}")
-            continue
-        found[package] = (str(python), version_of(python, package))
-    return found
-
-
-def version_of(python, package):
-    code = f"from importlib.metadata import version; print(version({package!r}))"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def measure(python, package, repeats):
@@ -129,7 +104,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        interpreters = install(folder.resolve())
+        interpreters = install(folder.resolve(), PEERS)
         results = []
         # In turns, so that all see the same states of the machine.
         for _ in range(rounds):

@@ -15,14 +15,13 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 
 import jax
 import numpy as np
+from _environments import OURS, install
 from _report import describe_machine, report
 from _wilson_cowan_peers import (
     COUPLING,
@@ -40,8 +39,7 @@ from mne_sbi.features import EnvelopeCorrelation
 from mne_sbi.models._wilson_cowan_run import start_draws
 from mne_sbi.models._wilson_cowan_settings import make_grid
 
-OURS = "mne-sbi"
-PEERS = ("brainmass", "neurolib", "tvb-library")
+PEERS = {"brainmass": (), "neurolib": (), "tvb-library": ()}
 WORKER = Path(__file__).with_name("_wilson_cowan_peers.py")
 N_NODES = 80
 SPEED = {
@@ -96,29 +94,6 @@ def make_connectome(file):
     content = {"weights": weights, "lengths": lengths}
     np.savez(file, **content)
     return content
-
-
-def install(folder):
-    """Make an environment per package; return interpreters and versions by package."""
-    found = {OURS: (sys.executable, version_of(sys.executable, OURS))}
-    for package in PEERS:
-        place = folder / package
-        python = place / ("Scripts" if os.name == "nt" else "bin") / "python"
-        if not python.exists():
-            venv.create(place, with_pip=True)
-        command = [python, "-m", "pip", "install", "-q", package]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            print(f"{package} cannot be installed: {done.stderr.strip()[-300:]}")
-            continue
-        found[package] = (str(python), version_of(python, package))
-    return found
-
-
-def version_of(python, package):
-    code = f"from importlib.metadata import version; print(version({package!r}))"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 class Workers:
@@ -276,7 +251,9 @@ def main():
         file = Path(scratch) / "connectome.npz"
         content = make_connectome(file)
         # Within a process there are rounds as well.
-        workers = Workers(install(folder.resolve()), file, 1 if args.quick else 2)
+        workers = Workers(
+            install(folder.resolve(), PEERS), file, 1 if args.quick else 2
+        )
         rows = workers.compare("single", (OURS, *PEERS), rounds)
         goals = dict.fromkeys(("brainmass", "neurolib"), "at least 3")
         title = f"One simulation of {N_NODES} nodes, steps of 0.1 ms, one core"

@@ -37,8 +37,8 @@ PRIOR = {
 FEATURES = Joined(
     [LogPSD(2, 40, window=1.0, scaling="demean"), EnvelopeCorrelation(8, 12)]
 )
-# A richer network finds parameters more closely, the speed with an R2 of 0.9, and with
-# as many simulations its intervals hold only three quarters of the true values.
+# A richer network finds parameters more closely, and learns so few simulations by
+# heart: its intervals are too narrow.
 METHOD = NPE(density="mixture", n_components=48, dropout=0.1, max_iter=12)
 N_TEST = 500
 COLUMNS = {

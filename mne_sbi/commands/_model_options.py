@@ -152,7 +152,7 @@ def make_model(options):
         settings["freqs"] = make_freqs(options)
     elif options.n_freqs is not None:
         raise ValueError(f"The model {options.model} takes no --n-freqs.")
-    chosen = dict(getattr(options, "set", None) or ())
+    chosen = dict(options.set or ())
     unknown = [name for name in chosen if name not in taken or name in settings]
     if unknown:
         from .._checks import did_you_mean

@@ -16,6 +16,7 @@ from ._jansen_rit_parameters import (
     to_standard,
 )
 from ._pulses import PulseTrain
+from ._sampling import count_samples, positive_setting, split_sample
 
 _SCHEMES = ("strang", "heun")
 _GENERATORS = ("xorshift", "threefry")
@@ -352,41 +353,24 @@ class JansenRit(ForwardModel):
         from ._jansen_rit_run import Grid
 
         check_option("parameterization", self.parameterization, PARAMETERIZATIONS)
-        sfreq, duration = (self._positive(name) for name in ("sfreq", "duration"))
-        n_times = round(sfreq * duration)
-        if n_times < 1:
-            raise ValueError(
-                f"duration={duration:g} s at {sfreq:g} Hz is not one sample."
-            )
-        longest = self._positive("step")
+        n_burn, n_times = count_samples(self)
+        longest = positive_setting(self, "step")
         if longest > _LONGEST_STEP:
             raise ValueError(
                 f"step={longest:g} s is too long: at more than {_LONGEST_STEP:g} s the "
                 "spectrum is wrong by several dB. The default is 0.001 s."
             )
-        burn_in = float(check_array("burn_in", self.burn_in, shape=()))
-        if burn_in < 0:
-            raise ValueError(f"burn_in must not be negative, got {burn_in:g} s.")
-        # A rate that is a rounded number of Hz is not to cost a whole step more.
-        n_steps = max(1, int(np.ceil(1 / (sfreq * longest) * (1 - 1e-9))))
+        step, n_steps = split_sample(self)
         stimulus = self._get_stimulus()
+        train = None if stimulus is None else stimulus.sampled(self.sfreq, n_times)
         return Grid(
-            step=1 / (sfreq * n_steps),
+            step=step,
             n_steps=n_steps,
-            n_burn=int(np.ceil(burn_in * sfreq)),
+            n_burn=n_burn,
             n_times=n_times,
             scheme=check_option("scheme", self.scheme, _SCHEMES),
             rng=check_option("rng", self.rng, _GENERATORS),
-            train=None if stimulus is None else stimulus.sampled(sfreq, n_times),
+            train=train,
             connectome=self._get_connectome(),
-            speed=self._positive("speed"),
+            speed=positive_setting(self, "speed"),
         )
-
-    def _positive(self, name):
-        value = getattr(self, name)
-        if value is None:
-            raise ValueError(
-                f"JansenRit needs {name}: give it, as in JansenRit(sfreq=128.0, "
-                "duration=10.0), or let an inverter take it from the recording."
-            )
-        return float(check_array(name, value, shape=(), positive=True))

@@ -267,7 +267,7 @@ class WilsonCowanNetwork(ForwardModel):
 
         grid = make_grid(self, for_spectrum=True)
         rows = self._rows(params)
-        return np.array([bool(stability(row, grid)[0]) for row in rows], dtype=bool)
+        return np.array([bool(stability(row, grid)) for row in rows], dtype=bool)
 
     def get_cross_spectrum(self, params=None, freqs=None):
         """Compute the cross-spectrum of small fluctuations about the fixed point.
@@ -289,7 +289,7 @@ class WilsonCowanNetwork(ForwardModel):
         ValueError
             If the fixed point is not stable, or more than one set is given.
         """
-        from ._wilson_cowan_linear import cross_spectra
+        from ._wilson_cowan_linear import cross_spectrum
 
         freqs = self.get_freqs() if freqs is None else freqs
         freqs = check_array("freqs", freqs, shape=("n_freqs",), positive=True)
@@ -303,7 +303,7 @@ class WilsonCowanNetwork(ForwardModel):
                 "Lower the drive or the coupling, or simulate (output='timeseries')."
             )
         grid = make_grid(self, for_spectrum=True)
-        return np.asarray(cross_spectra(rows[0], grid, tuple(freqs.tolist())))
+        return np.asarray(cross_spectrum(rows[0], grid, tuple(freqs.tolist())))
 
     def simulate(self, params, key):
         """Simulate one draw, in JAX.

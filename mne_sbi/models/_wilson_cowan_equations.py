@@ -1,6 +1,7 @@
 """The Wilson-Cowan equations: what the steps and the linear twin need of parameters."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -69,12 +70,12 @@ class Grid:
         """Number of nodes."""
         return self.connectome.n_nodes
 
-    @property
+    @functools.cached_property
     def n_past(self):
         """Steps of the past that are kept."""
         return max(int(np.ceil(self.longest_delay / self.step)) + 2, len(self.taps))
 
-    @property
+    @functools.cached_property
     def taps(self):
         """Anti-alias filter on the past, the oldest first, a multiple of 16 long."""
         from scipy.signal import firwin, kaiser_beta

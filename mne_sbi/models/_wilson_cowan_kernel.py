@@ -95,14 +95,17 @@ def _step(state, words, arriving, start, n_tiles):
         for lane in range(TILE):
             v = np.uint64(lane)
             x, y = words[r + v], words[r + np.uint64(TILE) + v]
-            z, w = words[r + np.uint64(2 * TILE) + v], words[r + np.uint64(48) + v]
+            z, w = (
+                words[r + np.uint64(2 * TILE) + v],
+                words[r + np.uint64(3 * TILE) + v],
+            )
             x = _u4(x ^ _u4(x << _u4(11)))
             first = _u4(_u4(w ^ _u4(w >> _u4(19))) ^ _u4(x ^ _u4(x >> _u4(8))))
             y = _u4(y ^ _u4(y << _u4(11)))
             second = _u4(_u4(first ^ _u4(first >> _u4(19))) ^ _u4(y ^ _u4(y >> _u4(8))))
             words[r + v], words[r + np.uint64(TILE) + v] = z, w
             words[r + np.uint64(2 * TILE) + v] = first
-            words[r + np.uint64(48) + v] = second
+            words[r + np.uint64(3 * TILE) + v] = second
             normal_e, normal_i = _normals(first, second)
             p = s + v
             e, i = state[p + np.uint64(_E)], state[p + np.uint64(_I)]
@@ -241,7 +244,7 @@ def _move_back(past, start, n_kept, n_nodes, n_room):
 
 @numba.njit(**_INLINED)
 def _run(state, words, past, long, short, taps, plan, out, n_lanes, n_block):
-    """Simulate; see :func:`run`."""
+    """Simulate all samples of the output, block after block."""
     n_nodes, n_room, n_kept, n_steps, n_burn = plan
     n_tiles = len(words) // (4 * TILE)
     n_wide = n_tiles * TILE

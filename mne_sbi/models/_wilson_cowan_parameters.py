@@ -71,8 +71,8 @@ PRESETS = {
     # Their limit cycle (figure 11), which starts at a drive between 1 and 1.25. They
     # have time constants of 8 ms; with 20 ms the rhythm is near 10 Hz.
     "wilson_cowan_1972": Preset({}),
-    # Fitted to envelope correlations of resting MEG, as benchmarks/resting_meg_fc.py
-    # does, which prints how well. What is not given here is as above.
+    # Of a search like that of benchmarks/resting_meg_fc.py, which prints how well it
+    # fits envelope correlations of resting MEG. What is not given here is as above.
     "resting_alpha": Preset(
         {"coupling": 16.2, "speed": 13, "drive": 2.22, "noise": 0.012}
         | {"tau_e": 0.0124, "tau_i": 0.0279}
@@ -152,7 +152,7 @@ def check_values(params):
             )
 
 
-def check_step(params, step, *, total, gradient=1.0):
+def check_step(params, step, *, diffusive, gradient=1.0):
     """Refuse a step that is too long for the fastest population.
 
     Parameters
@@ -161,8 +161,8 @@ def check_step(params, step, *, total, gradient=1.0):
         The parameters.
     step : float
         Step of the integration in s.
-    total : float
-        Largest sum of weights by which diffusive coupling pulls activity back.
+    diffusive : bool
+        Whether coupling pulls activity back, with weights whose largest sum is 1.
     gradient : float
         Largest factor between a node's parameter and the model's.
 
@@ -174,7 +174,7 @@ def check_step(params, step, *, total, gradient=1.0):
     """
     # Excitation onto itself lowers the rate.
     pulls = {
-        "e": np.maximum(params["coupling"] * total - params["c_ee"], 0),
+        "e": np.maximum(diffusive * params["coupling"] - params["c_ee"], 0),
         "i": params["c_ii"],
     }
     for kind, pull in pulls.items():

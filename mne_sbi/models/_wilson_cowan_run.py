@@ -85,8 +85,7 @@ def _make_input(grid, params):
     older = weights * (steps - whole)
     newer, whole = weights - older, whole.astype(jnp.int32)
     source = jnp.arange(grid.n_nodes)
-    connected = np.where(np.eye(grid.n_nodes), 0, grid.connectome.weights) > 0
-    is_kept = (jnp.where(connected, whole, 0) <= grid.n_past - 2).all()
+    is_kept = (jnp.where(weights > 0, whole, 0) <= grid.n_past - 2).all()
 
     def arriving(past, now):
         here = past[(now - whole) % grid.n_past, source]

@@ -3,35 +3,11 @@
 import numpy as np
 
 from .._checks import check_array, check_option, listing
-from ._wilson_cowan_equations import Grid, scaled_weights
+from ._sampling import count_samples, positive_setting, split_sample
+from ._wilson_cowan_equations import Grid
 from ._wilson_cowan_parameters import PRESETS, check_step, check_values
 
 _AXES = ("x", "y", "z")
-
-
-def positive(model, name):
-    """Return a setting that must be a positive number.
-
-    Parameters
-    ----------
-    model : WilsonCowanNetwork
-        The model.
-    name : str
-        Name of the setting.
-
-    Returns
-    -------
-    value : float
-        Its value.
-    """
-    value = getattr(model, name)
-    if value is None:
-        raise ValueError(
-            f"WilsonCowanNetwork needs {name}: give it, as in WilsonCowanNetwork("
-            "connectome, sfreq=100.0, duration=60.0), or let an inverter take it from "
-            "the recording."
-        )
-    return float(check_array(name, value, shape=(), positive=True))
 
 
 def check_connected(connectome):
@@ -113,6 +89,7 @@ def check_params(model, params):
         gradient changes a sign, or the step is too long.
     """
     check_values(params)
+    check_connected(model.get_connectome())
     factor = 1.0
     if model.gradient is not None:
         _check_gradient(model, params)
@@ -127,12 +104,9 @@ def check_params(model, params):
     if model.output == "timeseries":
         if model.delays:
             _check_delays(model, float(params["speed"].min()))
-        if None not in (model.sfreq, model.step):
-            total = 0.0
-            if is_diffusive(model):
-                total = scaled_weights(check_connected(model.get_connectome())).sum(1)
-            total = float(np.max(total))
-            check_step(params, find_step(model)[0], total=total, gradient=factor)
+        if model.sfreq is not None:
+            step, _ = split_sample(model)
+            check_step(params, step, diffusive=is_diffusive(model), gradient=factor)
 
 
 def _check_gradient(model, params):
@@ -165,7 +139,7 @@ def is_diffusive(model):
 
 def _check_delays(model, slowest):
     """Refuse delays beyond the past that is kept."""
-    kept = positive(model, "longest_delay")
+    kept = positive_setting(model, "longest_delay")
     connectome = model.get_connectome()
     lengths = np.where(connectome.weights > 0, connectome.lengths, 0)
     longest = lengths.max()
@@ -179,27 +153,6 @@ def _check_delays(model, slowest):
         f"longest_delay={1.05 * longest / slowest:.2g}, or a speed of at least "
         f"{1.01 * longest / kept:.2g} m/s."
     )
-
-
-def find_step(model):
-    """Return the step in s, and how many make a sample.
-
-    Parameters
-    ----------
-    model : WilsonCowanNetwork
-        The model.
-
-    Returns
-    -------
-    step : float
-        Step of the integration in s.
-    n_steps : int
-        Steps from one sample to the next.
-    """
-    sfreq, longest = positive(model, "sfreq"), positive(model, "step")
-    # A rate that is a rounded number of Hz is not to cost a whole step more.
-    n_steps = max(1, int(np.ceil(1 / (sfreq * longest) * (1 - 1e-9))))
-    return 1 / (sfreq * n_steps), n_steps
 
 
 def make_grid(model, *, for_spectrum=False):
@@ -229,19 +182,13 @@ def make_grid(model, *, for_spectrum=False):
         return Grid(
             step=1.0, n_steps=1, n_burn=0, n_times=1, longest_delay=1.0, **settings
         )
-    step, n_steps = find_step(model)
-    sfreq, duration = positive(model, "sfreq"), positive(model, "duration")
-    n_times = round(sfreq * duration)
-    if n_times < 1:
-        raise ValueError(f"duration={duration:g} s at {sfreq:g} Hz is not one sample.")
-    burn_in = float(check_array("burn_in", model.burn_in, shape=()))
-    if burn_in < 0:
-        raise ValueError(f"burn_in must not be negative, got {burn_in:g} s.")
+    step, n_steps = split_sample(model)
+    n_burn, n_times = count_samples(model)
     return Grid(
         step=step,
         n_steps=n_steps,
-        n_burn=int(np.ceil(burn_in * sfreq)),
+        n_burn=n_burn,
         n_times=n_times,
-        longest_delay=positive(model, "longest_delay"),
+        longest_delay=positive_setting(model, "longest_delay"),
         **settings,
     )

@@ -1,0 +1,81 @@
+"""When models that are integrated over time take steps and samples."""
+
+import numpy as np
+
+from .._checks import check_array
+
+
+def positive_setting(model, name):
+    """Return a setting that must be a positive number.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+    name : str
+        Name of the setting.
+
+    Returns
+    -------
+    value : float
+        Its value.
+    """
+    value = getattr(model, name)
+    if value is None:
+        kind = type(model).__name__
+        raise ValueError(
+            f"{kind} needs {name}: give it, as in {kind}(sfreq=128.0, duration=10.0), "
+            "or let an inverter take it from the recording."
+        )
+    return float(check_array(name, value, shape=(), positive=True))
+
+
+def split_sample(model):
+    """Split the time between two samples into steps.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        A model with ``sfreq`` in Hz and ``step``, the longest step in s.
+
+    Returns
+    -------
+    step : float
+        Step of the integration in s.
+    n_steps : int
+        Steps from one sample to the next.
+    """
+    sfreq, longest = (positive_setting(model, name) for name in ("sfreq", "step"))
+    # A rate that is a rounded number of Hz is not to cost a whole step more.
+    n_steps = max(1, int(np.ceil(1 / (sfreq * longest) * (1 - 1e-9))))
+    return 1 / (sfreq * n_steps), n_steps
+
+
+def count_samples(model):
+    """Count the samples before the first one that is kept, and from there on.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        A model with ``sfreq`` in Hz, and ``duration`` and ``burn_in`` in s.
+
+    Returns
+    -------
+    n_burn : int
+        Samples that are left out.
+    n_times : int
+        Samples of the output.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or the time before them is negative.
+    """
+    sfreq, duration = (positive_setting(model, name) for name in ("sfreq", "duration"))
+    n_times = round(sfreq * duration)
+    if n_times < 1:
+        raise ValueError(f"duration={duration:g} s at {sfreq:g} Hz is not one sample.")
+    burn_in = float(check_array("burn_in", model.burn_in, shape=()))
+    if burn_in < 0:
+        raise ValueError(f"burn_in must not be negative, got {burn_in:g} s.")
+    return int(np.ceil(burn_in * sfreq)), n_times
