@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from ._checks import check_array, did_you_mean, listing
+from ._frozen import SameByContent
 from ._npz import read_npz, save_npz
 from ._region_names import normalize_region_name
 
@@ -16,7 +17,7 @@ _FORMAT = "mne_sbi connectome 1"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Connectome:
+class Connectome(SameByContent):
     """Structural connectome with named nodes.
 
     Parameters
@@ -77,14 +78,6 @@ class Connectome:
         fields = {key: None if a is None else a.copy() for key, a in fields.items()}
         text = {"description": str(self.description), "synthetic": bool(self.synthetic)}
         self.__setstate__(fields | text | {"names": names})
-
-    def __setstate__(self, state):
-        # The frozen dataclass forbids assignment; unpickling comes here too, because
-        # pickle does not keep arrays read-only.
-        self.__dict__.update(state)
-        for array in (self.weights, self.lengths, self.positions):
-            if array is not None:
-                array.flags.writeable = False
 
     @property
     def n_nodes(self):
@@ -278,20 +271,6 @@ class Connectome:
             If the name does not end in ``.npz``.
         """
         save_npz(fname, self.to_dict(), version=_FORMAT, overwrite=overwrite)
-
-    def __eq__(self, other):
-        if not isinstance(other, Connectome):
-            return NotImplemented
-        mine, theirs = self.to_dict(), other.to_dict()
-        same_fields = mine.keys() == theirs.keys()
-        return same_fields and all(np.array_equal(mine[k], theirs[k]) for k in mine)
-
-    def __hash__(self):
-        return hash(self.fingerprint)
-
-    def __sklearn_clone__(self):
-        # Immutable: a clone could only be equal to it.
-        return self
 
     def __repr__(self):
         parts = [

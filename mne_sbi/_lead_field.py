@@ -8,6 +8,7 @@ import sys
 import numpy as np
 
 from ._checks import check_array, did_you_mean, listing
+from ._frozen import SameByContent
 from ._npz import read_npz, save_npz
 from ._region_names import normalize_region_name
 from ._sensors import brain_info, check_info, check_names, rows_for, sensor_projector
@@ -20,7 +21,7 @@ _CHOICES = (
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class LeadField:
+class LeadField(SameByContent):
     """Lead field: the sensors' signals for unit activity of each node.
 
     Parameters
@@ -71,12 +72,6 @@ class LeadField:
         if self.ch_types is not None:
             fields["ch_types"] = check_names("ch_types", self.ch_types, len(gain), None)
         self.__setstate__(fields)
-
-    def __setstate__(self, state):
-        # The frozen dataclass forbids assignment; unpickling comes here too, because
-        # pickle does not keep arrays read-only.
-        self.__dict__.update(state)
-        self.gain.flags.writeable = False
 
     @classmethod
     def from_forward(cls, forward, labels):
@@ -304,20 +299,6 @@ class LeadField:
             If the name does not end in ``.npz``.
         """
         save_npz(fname, self.to_dict(), version=_FORMAT, overwrite=overwrite)
-
-    def __eq__(self, other):
-        if not isinstance(other, LeadField):
-            return NotImplemented
-        mine, theirs = self.to_dict(), other.to_dict()
-        same_fields = mine.keys() == theirs.keys()
-        return same_fields and all(np.array_equal(mine[k], theirs[k]) for k in mine)
-
-    def __hash__(self):
-        return hash(self.fingerprint)
-
-    def __sklearn_clone__(self):
-        # Immutable: a clone could only be equal to it.
-        return self
 
     def __repr__(self):
         kinds = sorted(set(self.ch_types or ()))

@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from ._checks import check_array, did_you_mean, listing
+from ._frozen import SameByContent
 from ._recording_sources import read_source_estimate
 from ._region_names import normalize_region_name
 from ._sensors import check_names
@@ -16,7 +17,7 @@ _LINEAR_MODES = ("mean", "mean_flip")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class SourceImaging:
+class SourceImaging(SameByContent):
     """Source imaging: the linear map from channels to the activity of regions.
 
     Data that went through source imaging have its blur and its leakage between regions.
@@ -69,12 +70,6 @@ class SourceImaging:
                 )
         others = {"kernel": kernel.copy(), "description": str(self.description)}
         self.__setstate__(names | others)
-
-    def __setstate__(self, state):
-        # The frozen dataclass forbids assignment; unpickling comes here too, because
-        # pickle does not keep arrays read-only.
-        self.__dict__.update(state)
-        self.kernel.flags.writeable = False
 
     @classmethod
     def from_inverse(
@@ -238,19 +233,6 @@ class SourceImaging:
             [str(name) for name in description["label_names"]],
             description=str(description["description"]),
         )
-
-    def __eq__(self, other):
-        if not isinstance(other, SourceImaging):
-            return NotImplemented
-        mine, theirs = self.to_dict(), other.to_dict()
-        return all(np.array_equal(mine[k], theirs[k]) for k in mine)
-
-    def __hash__(self):
-        return hash(self.fingerprint)
-
-    def __sklearn_clone__(self):
-        # Immutable: a clone could only be equal to it.
-        return self
 
     def __repr__(self):
         parts = [f"{self.n_channels} channels to {self.n_labels} labels"]

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "mne_sbi"
 
 FLOORS = {
     "_checks": 0,
+    "_frozen": 0,
     "_cache": 0,
     "_threads": 0,
     "_keras": 0,

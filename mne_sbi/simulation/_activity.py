@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from .._checks import check_array, check_rng, listing
+from .._frozen import FrozenArrays
 from .._region_names import normalize_region_name
 from .._sensors import check_names
 
@@ -17,7 +18,7 @@ _FLAT = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Activity:
+class Activity(FrozenArrays):
     """Activity of regions over time, as :func:`mne_sbi.simulate_activity` makes it.
 
     Parameters
@@ -71,14 +72,6 @@ class Activity:
             where = check_array("positions", self.positions, shape=(len(data), 3))
             fields["positions"] = where.copy()
         self.__setstate__(fields)
-
-    def __setstate__(self, state):
-        # The frozen dataclass forbids assignment; unpickling comes here too, because
-        # pickle does not keep arrays read-only.
-        self.__dict__.update(state)
-        self.data.flags.writeable = False
-        if self.positions is not None:
-            self.positions.flags.writeable = False
 
     @property
     def n_nodes(self):
