@@ -275,6 +275,38 @@ def train(
     return keeper.history
 
 
+class _Report(keras.callbacks.Callback):
+    """Reports each finished pass."""
+
+    def __init__(self, report):
+        super().__init__()
+        self._report = report
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Count a pass."""
+        self._report(epoch + 1)
+
+
+@contextlib.contextmanager
+def show_passes(max_iter, verbose):
+    """Yield a callback for :meth:`keras.Model.fit` that shows a bar of passes.
+
+    Parameters
+    ----------
+    max_iter : int
+        Number of passes.
+    verbose : bool | str | None
+        Show progress; None and False do not.
+
+    Yields
+    ------
+    callback : keras.callbacks.Callback
+        Does nothing where progress is not shown.
+    """
+    with _progress(max_iter, verbose) as report:
+        yield _Report(report)
+
+
 @contextlib.contextmanager
 def _progress(max_iter, verbose):
     """Yield a function that takes the number of finished passes."""

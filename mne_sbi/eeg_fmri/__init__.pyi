@@ -1,0 +1,1 @@
+from ._hrf import canonical_hrf as canonical_hrf
