@@ -11,7 +11,7 @@ _STEPS = 20
 
 
 def canonical_hrf(t, delay=0.0):
-    """Evaluate the canonical haemodynamic response.
+    r"""Evaluate the canonical haemodynamic response.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def canonical_hrf(t, delay=0.0):
     -----
     The difference of two gamma densities with a dispersion of 1 s,
 
-    .. math:: h(t) \\propto \\frac{t^5 e^{-t}}{\\Gamma(6)}
-              - \\frac{1}{6} \\frac{t^{15} e^{-t}}{\\Gamma(16)},
+    .. math:: h(t) \propto \frac{t^5 e^{-t}}{\Gamma(6)}
+              - \frac{1}{6} \frac{t^{15} e^{-t}}{\Gamma(16)},
 
     as in SPM (Friston et al., NeuroImage 7:30-40, 1998); its peak is at 5.0 s.
     """
