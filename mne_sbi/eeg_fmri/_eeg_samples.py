@@ -1,0 +1,139 @@
+"""Channels and samples of a recording that windows are made of."""
+
+import re
+
+import numpy as np
+
+from .._checks import listing
+
+# Windows that are transformed at once.
+_N_AT_ONCE = 64
+# Channels that are often read from file as EEG, because the format has no types.
+_NO_EEG = re.compile(r"^(ECG|EKG|[HV]?EOG|EMG|RESP)", re.IGNORECASE)
+
+
+def eeg_channels(raw, picks=None):
+    """Find the good EEG channels of a recording.
+
+    Parameters
+    ----------
+    raw : mne.io.BaseRaw
+        The recording.
+    picks : str | list | None
+        As in MNE-Python; ``None`` takes all EEG channels. Bad channels are left out.
+
+    Returns
+    -------
+    names : list of str
+        The channels, in the order of the recording.
+
+    Raises
+    ------
+    TypeError
+        If ``raw`` is no recording.
+    ValueError
+        If there are none, or some do not record the brain.
+    """
+    import mne
+
+    if not isinstance(raw, mne.io.BaseRaw):
+        raise TypeError(f"raw must be an mne.io.Raw, got {type(raw).__name__}.")
+    kinds = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))
+    if picks is None:
+        names = [name for name, kind in kinds.items() if kind == "eeg"]
+        strange = [name for name in names if _NO_EEG.match(name)]
+    else:
+        # MNE-Python's own reading of picks, on an object without any data.
+        empty = mne.io.RawArray(np.zeros((len(kinds), 1)), raw.info, verbose="error")
+        names = empty.pick(picks, exclude=(), verbose="error").ch_names
+        strange = [name for name in names if kinds[name] not in ("eeg", "seeg", "ecog")]
+    if strange:
+        right = {name: _NO_EEG.match(name) for name in strange}
+        types = ", ".join(
+            f"{name!r}: '{'eog' if m and 'EOG' in m[0].upper() else 'ecg'}'"
+            for name, m in right.items()
+            if m
+        )
+        remedy = f"raw.set_channel_types({{{types}}})" if types else "other picks"
+        raise ValueError(
+            f"Channels {listing(strange)} do not record the brain. Use {remedy}."
+        )
+    names = [name for name in names if name not in raw.info["bads"]]
+    if not names:
+        raise ValueError(
+            "The recording has no good EEG channel. Give others as picks, correct "
+            "their types with raw.set_channel_types, or look at raw.info['bads']."
+        )
+    return names
+
+
+def to_samples(times, sfreq):
+    """Round times to samples; ties always up, whatever the last digit of a sum is."""
+    samples = np.floor(np.asarray(times) * sfreq + 0.5 + 1e-6).astype(int)
+    return samples if samples.ndim else int(samples)
+
+
+def find_valid(raw, starts, length, reject_by_annotation, what):
+    """Find the volumes whose windows are all inside the recording and not bad."""
+    from mne.utils import logger
+
+    fits = ((starts >= 0) & (starts + length <= raw.n_times)).all(axis=1)
+    valid = fits.copy()
+    if reject_by_annotation:
+        n_bad = np.r_[0, np.cumsum(_is_bad(raw))]
+        first = np.clip(starts, 0, raw.n_times)
+        last = np.clip(starts + length, 0, raw.n_times)
+        valid &= (n_bad[last] == n_bad[first]).all(axis=1)
+    if not valid.any():
+        raise ValueError(
+            f"None of {len(starts)} volumes can be used for {what}: {(~fits).sum()} "
+            f"need EEG from before or after the recording, which lasts "
+            f"{raw.n_times / raw.info['sfreq']:.6g} s, and {(fits & ~valid).sum()} lie "
+            "by segments annotated as bad. Use fewer or shorter windows, or "
+            "reject_by_annotation=False."
+        )
+    if not valid.all():
+        logger.info(
+            f"{(~valid).sum()} of {len(valid)} volumes are left out: {(~fits).sum()} "
+            f"need EEG from before or after the recording, and {(fits & ~valid).sum()} "
+            "lie by segments annotated as bad."
+        )
+    return valid
+
+
+def _is_bad(raw):
+    """Return which samples are annotated as bad, bool of shape (n_times,)."""
+    bad = np.zeros(raw.n_times, dtype=bool)
+    annotations = raw.annotations
+    onsets = annotations.onset - raw.first_time
+    ends = onsets + annotations.duration
+    for onset, end, text in zip(onsets, ends, annotations.description, strict=True):
+        if str(text).lower().startswith("bad"):
+            first, last = to_samples([onset, end], raw.info["sfreq"])
+            bad[max(first, 0) : max(last, first + 1, 0)] = True
+    return bad
+
+
+def read_windows(raw, names, starts, length):
+    """Yield (rows, windows (n, n_channels, length)) of windows that begin at starts."""
+    for first in range(0, len(starts), _N_AT_ONCE):
+        rows = slice(first, first + _N_AT_ONCE)
+        begin, end = int(starts[rows][0]), int(starts[rows][-1] + length)
+        data = raw.get_data(names, begin, end)
+        rate = raw.info["sfreq"]
+        check_finite(data, names, begin / rate, rate)
+        windows = np.lib.stride_tricks.sliding_window_view(data, length, axis=1)
+        yield rows, windows[:, starts[rows] - begin].transpose(1, 0, 2)
+
+
+def check_finite(data, names, tmin, sfreq):
+    """Refuse NaN, with channels and time."""
+    finite = np.isfinite(data)
+    if finite.all():
+        return
+    bad = [n for n, ok in zip(names, finite.all(1), strict=True) if not ok]
+    time = tmin + np.flatnonzero(~finite.all(0))[0] / sfreq
+    raise ValueError(
+        f"Channels {listing(bad)} have values that are NaN or infinite, the first at "
+        f"{time:.6g} s. Mark the channels in raw.info['bads'], or interpolate them."
+    )

@@ -1,0 +1,215 @@
+import mne
+import numpy as np
+import pytest
+
+from mne_sbi.eeg_fmri._eeg_samples import eeg_channels
+from mne_sbi.eeg_fmri._windows import (
+    band_power_windows,
+    raw_windows,
+    spectrogram_windows,
+)
+
+SFREQ = 200.0
+
+
+def make_raw(data, sfreq=SFREQ, kinds="eeg", names=None):
+    names = names or [f"E{i}" for i in range(len(data))]
+    return mne.io.RawArray(data, mne.create_info(names, sfreq, kinds), verbose="error")
+
+
+@pytest.fixture
+def noise():
+    rng = np.random.default_rng(0)
+    return make_raw(rng.normal(0.0, 1e-5, (3, int(120 * SFREQ))))
+
+
+def test_power_of_white_noise_is_the_analytic_one():
+    rng = np.random.default_rng(1)
+    sigma = np.array([[1e-5], [3e-5]])
+    raw = make_raw(sigma * rng.normal(size=(2, int(2000 * SFREQ))))
+    bands = {"theta": (4.0, 8.0), "beta": (13.0, 30.0)}
+    X, valid = band_power_windows(
+        raw, 2.0 * np.arange(1, 1000), 2.0, bands=bands, n_lags=1
+    )
+    assert valid.all() and X.shape == (999, 2, 2, 1) and X.dtype == np.float32
+    # A density of 2 sigma^2 / sfreq, times the width of the band.
+    expected = 2 * sigma**2 / SFREQ * np.array([4.0, 17.0])
+    mean = (10.0 ** X[..., 0].astype(float)).mean(axis=0)
+    np.testing.assert_allclose(mean, expected, rtol=0.03)
+    # Much less scattered than a single periodogram with a Hann window, whose power in
+    # theta has about 2 x 8 / 1.94 degrees of freedom.
+    relative = (10.0 ** X[:, 0, 0, 0].astype(float)).std() / expected[0, 0]
+    assert relative < np.sqrt(2 / (16 / 1.94))
+
+
+def test_power_of_a_sinusoid_is_half_its_squared_amplitude():
+    t = np.arange(int(60 * SFREQ)) / SFREQ
+    raw = make_raw(2e-5 * np.sin(2 * np.pi * 21.5 * t)[np.newaxis] + 1e-3)
+    raw._data += np.random.default_rng(0).normal(0, 1e-9, raw._data.shape)
+    bands = {"alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
+    X, _ = band_power_windows(
+        raw, np.arange(2.0, 60.0, 2.0), 2.0, bands=bands, n_lags=1
+    )
+    power = 10.0 ** X[:, 0, :, 0].astype(float)
+    np.testing.assert_allclose(power[:, 1], 0.5 * 2e-5**2, rtol=0.02)
+    # Neither the sinusoid nor the offset leaks into the band beside it.
+    assert (power[:, 0] < 1e-4 * power[:, 1]).all()
+
+
+def test_lag_k_is_the_window_that_ends_k_repetition_times_before(noise):
+    t_r, times = 1.7, 5.3 + 1.7 * np.arange(40)
+    X, valid = band_power_windows(noise, times, t_r, n_lags=4)
+    assert not valid[0] and valid[1:].all()  # 5.3 - 4 * 1.7 is before the recording
+    times = times[valid]
+    assert X.shape == (len(times), 3, 5, 4)
+    for lag in range(4):
+        single, _ = band_power_windows(noise, times - lag * t_r, t_r, n_lags=1)
+        np.testing.assert_array_equal(X[..., lag], single[..., 0])
+
+
+def test_a_burst_is_in_the_lag_that_covers_it():
+    rng = np.random.default_rng(0)
+    data = 1e-6 * rng.normal(size=(1, int(40 * SFREQ)))
+    t = np.arange(data.shape[1]) / SFREQ
+    data += 1e-4 * np.sin(2 * np.pi * 10 * t) * ((t >= 14.0) & (t < 16.0))
+    X, _ = band_power_windows(
+        make_raw(data), [20.0], 2.0, bands={"alpha": (8, 13)}, n_lags=5
+    )
+    assert X[0, 0, 0].argmax() == 2  # from 6 to 4 s before
+    assert np.sort(X[0, 0, 0])[-2] < X[0, 0, 0].max() - 3
+
+
+def test_windows_at_irregular_times(noise):
+    times = np.array([20.0, 23.217, 31.0049])
+    X, _ = band_power_windows(noise, times, 2.0, n_lags=2)
+    for row, time in zip(X, times, strict=True):
+        one, _ = band_power_windows(noise, [time], 2.0, n_lags=2)
+        np.testing.assert_array_equal(row, one[0])
+
+
+def test_spectrogram_is_the_transform_of_each_window(noise):
+    t_r = 2.16
+    n = round(t_r * SFREQ)
+    onsets = 12.5 + t_r * np.arange(30)
+    X, valid = spectrogram_windows(noise, onsets, t_r, n_freqs=100, n_windows=10)
+    first = onsets - 10 * t_r >= 0
+    np.testing.assert_array_equal(valid, first)
+    assert 0 < first.sum() < 30 and X.shape == (first.sum(), 3, 100, 10)
+    data = noise.get_data()
+    for row, onset in zip(X, onsets[valid], strict=True):
+        for w in range(10):
+            start = round((onset - (10 - w) * t_r) * SFREQ)
+            cut = data[:, start : start + n]
+            expected = np.abs(np.fft.rfft(cut))[:, 1:101]
+            np.testing.assert_allclose(row[:, :, w], expected, rtol=2e-5, atol=1e-12)
+
+
+def test_spectrogram_in_steps_of_volumes_is_the_published_one(noise):
+    # v..v+9 of consecutive windows belong to volume v + 10.
+    X, valid = spectrogram_windows(noise, 2.0 * np.arange(40), 2.0, n_freqs=50)
+    blocks = noise.get_data().reshape(3, -1, 400)
+    spectra = np.abs(np.fft.rfft(blocks, axis=2))[..., 1:51]
+    assert valid.sum() == 30 and not valid[:10].any()
+    for v in range(30):
+        expected = spectra[:, v : v + 10].transpose(0, 2, 1)
+        np.testing.assert_allclose(X[v], expected, rtol=2e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize("t_r", [2.0, 1.2345])
+def test_raw_windows_are_the_samples_before_the_volume(noise, t_r):
+    onsets = 25.0 + t_r * np.arange(20)
+    X, valid = raw_windows(noise, onsets, duration=30.0)
+    np.testing.assert_array_equal(valid, onsets >= 30.0)
+    data = noise.get_data().astype(np.float32)
+    for row, onset in zip(X, onsets[valid], strict=True):
+        stop = int(np.floor(onset * SFREQ + 0.5 + 1e-6))
+        np.testing.assert_array_equal(row, data[:, stop - 6000 : stop])
+    assert X.dtype == np.float32
+    # Without a copy for each window, where that is possible.
+    assert np.shares_memory(X[0], X[1]) == (t_r == 2.0)
+
+
+def test_raw_windows_are_resampled():
+    t = np.arange(int(80 * SFREQ)) / SFREQ
+    raw = make_raw(1e-5 * np.sin(2 * np.pi * 3 * t)[np.newaxis])
+    X, _ = raw_windows(raw, [40.0, 42.0], duration=30.0, sfreq=50.0)
+    assert X.shape == (2, 1, 1500) and raw.info["sfreq"] == SFREQ
+    expected = 1e-5 * np.sin(2 * np.pi * 3 * (10.0 + np.arange(1500) / 50))
+    np.testing.assert_allclose(X[0, 0], expected, atol=2e-8)
+
+
+def test_times_are_from_the_first_sample_of_a_cropped_recording(noise):
+    X, _ = raw_windows(noise, [50.0], duration=10.0)
+    cropped, _ = raw_windows(noise.copy().crop(20.0), [30.0], duration=10.0)
+    np.testing.assert_array_equal(X, cropped)
+
+
+def test_bad_segments_take_their_volumes_away(noise):
+    noise.set_annotations(mne.Annotations([50.1], [0.2], ["BAD_jump"]))
+    times = 10.0 + 2.0 * np.arange(50)
+    _, valid = band_power_windows(noise, times, 2.0, n_lags=3)
+    touched = (times > 50.1) & (times - 6.0 < 50.3)
+    np.testing.assert_array_equal(valid, ~touched)
+    _, valid = band_power_windows(
+        noise, times, 2.0, n_lags=3, reject_by_annotation=False
+    )
+    assert valid.all()
+
+
+def test_bad_channels_and_other_kinds_are_left_out():
+    data = np.random.default_rng(0).normal(size=(5, 4000))
+    kinds = ["eeg", "eeg", "eog", "ecg", "eeg"]
+    raw = make_raw(data, kinds=kinds, names=["Fz", "Cz", "EOG", "ECG", "Oz"])
+    raw.info["bads"] = ["Cz"]
+    assert eeg_channels(raw) == ["Fz", "Oz"]
+    assert eeg_channels(raw, ["Oz"]) == ["Oz"]
+    with pytest.raises(ValueError, match=r"ECG do not record the brain.*'ECG': 'ecg'"):
+        eeg_channels(raw, ["Fz", "ECG"])
+    with pytest.raises(ValueError, match=r"set_channel_types\(\{'ECG': 'ecg'\}\)"):
+        eeg_channels(make_raw(data, names=["Fz", "Cz", "Pz", "ECG", "Oz"]))
+    raw.info["bads"] = ["Fz", "Cz", "Oz"]
+    with pytest.raises(ValueError, match="no good EEG channel"):
+        eeg_channels(raw)
+    with pytest.raises(TypeError, match="Raw, got ndarray"):
+        eeg_channels(data)
+
+
+@pytest.mark.parametrize(
+    "bands, message",
+    [
+        ({"high": (90.0, 120.0)}, "'high' .90 to 120 Hz. is not in a recording"),
+        ({"slow": (0.1, 0.3)}, "cannot be resolved in windows of 2 s"),
+        ({"alpha": (13.0, 8.0)}, "must increase"),
+        (["alpha"], r"such as \{'alpha': \(8, 13\)\}"),
+    ],
+)
+def test_bands_that_the_recording_does_not_have(noise, bands, message):
+    with pytest.raises(ValueError, match=message):
+        band_power_windows(noise, [20.0], 2.0, bands=bands, n_lags=1)
+
+
+def test_a_band_above_the_filter_of_the_recording(noise):
+    filtered = noise.copy().filter(None, 25.0, verbose="error")
+    with pytest.raises(ValueError, match=r"'gamma'.*filtered at 25 Hz"):
+        band_power_windows(filtered, [20.0], 2.0, n_lags=1)
+
+
+def test_flat_and_missing_samples_are_named(noise):
+    noise._data[1, 4000:6000] = 0.0
+    with pytest.raises(ValueError, match=r"Channels E1 are flat.* from 20 s on"):
+        band_power_windows(noise, np.arange(10.0, 60.0, 2.0), 2.0, n_lags=1)
+    noise._data[2, 8000] = np.nan
+    with pytest.raises(ValueError, match=r"Channels E2 have .*NaN.*at 40 s"):
+        spectrogram_windows(noise, [50.0], 2.0, n_freqs=10)
+    with pytest.raises(ValueError, match=r"Channels E2 have .*NaN.*at 40 s"):
+        raw_windows(noise, [50.0], duration=30.0)
+
+
+def test_more_frequencies_than_a_window_has(noise):
+    with pytest.raises(ValueError, match="n_freqs is 201.* has 200 frequencies"):
+        spectrogram_windows(noise, [50.0], 2.0, n_freqs=201)
+
+
+def test_no_volume_has_its_windows(noise):
+    with pytest.raises(ValueError, match="None of 2 volumes can be used"):
+        raw_windows(noise, [3.0, 5.0])
