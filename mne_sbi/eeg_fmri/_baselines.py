@@ -1,0 +1,232 @@
+"""What predicts fMRI without the model that is evaluated."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+
+from .._checks import check_array
+from .._frozen import FrozenArrays
+
+MODEL, MEAN_VOLUME, OWN_MEAN = "model", "mean volume", "own mean volume"
+PREVIOUS, RIDGE = "previous volume", "ridge"
+VIGILANCE, MOTION = "vigilance only", "motion only"
+# They know fMRI of the person, which no model is given.
+NEEDS_FMRI = (OWN_MEAN, PREVIOUS)
+# Those that make_pairs computes unless told otherwise.
+_BANDS = ("delta", "theta", "alpha", "beta", "gamma")
+# Past volumes whose head motion still tells in fMRI, by spin history.
+_MOTION_LAGS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Baselines(FrozenArrays):
+    """What the baselines of :func:`evaluate` are computed from.
+
+    Parameters
+    ----------
+    band_power : array, shape (n_pairs, n_channels, n_bands, n_lags) | None
+        Band power, for ridge regression and for vigilance, of the same pairs as ``X``.
+        None takes ``X`` if it has this form.
+    bands : sequence of str | None
+        Names of the bands. None stands for the five that :func:`make_pairs` computes
+        by default.
+    motion : array, shape (n_pairs, n_parameters) | None
+        Head motion at each volume: the six parameters of realignment, in any unit.
+    """
+
+    band_power: np.ndarray | None = None
+    bands: tuple | None = None
+    motion: np.ndarray | None = None
+
+
+def make_baselines(settings, estimator, X, timeline):
+    """List the regressions that are compared with a model.
+
+    Parameters
+    ----------
+    settings : Baselines
+        What to compute them from.
+    estimator : object
+        The model; it is not compared with itself.
+    X : ndarray, shape (n_pairs, ...)
+        Its windows.
+    timeline : Timeline
+        When pairs were.
+
+    Returns
+    -------
+    found : dict of (str -> (estimator, features))
+        By name.
+    missing : dict of (str -> str)
+        Why others are not among them.
+    """
+    found, missing = {}, {}
+    power, why = _find_band_power(settings, X)
+    if power is None:
+        missing[RIDGE] = missing[VIGILANCE] = why
+    else:
+        if getattr(estimator, "architecture", None) == "hrf_ridge":
+            missing[RIDGE] = "the model is that itself"
+        else:
+            found[RIDGE] = _ridge(timeline.t_r), power
+        names = settings.bands or _BANDS
+        if {"alpha", "theta"} <= set(names):
+            drowsy = power[:, :, names.index("alpha")] - power[:, :, names.index("theta")]
+            vigilance = drowsy.mean(axis=1)[:, np.newaxis, np.newaxis]
+            found[VIGILANCE] = _ridge(timeline.t_r), vigilance
+        else:
+            missing[VIGILANCE] = f"there are no bands alpha and theta in {names}"
+    if settings.motion is None:
+        missing[MOTION] = "no head motion was given: Baselines(motion=...)"
+    else:
+        motion = check_array("motion", settings.motion, shape=(len(X), None))
+        found[MOTION] = _ridge(None), motion_features(motion, timeline.recording)
+    return found, missing
+
+
+def _find_band_power(settings, X):
+    """Return band power, or None and why there is none."""
+    names = settings.bands or _BANDS
+    power = settings.band_power
+    if power is None:
+        if X.ndim != 4 or X.shape[2] != len(names):
+            return None, (
+                f"X of shape {X.shape} is not band power of {len(names)} bands: "
+                "Baselines(band_power=..., bands=...)"
+            )
+        power = X
+    shape = (len(X), None, len(names), None)
+    return check_array("band_power", power, shape=shape, dtype=np.float32), ""
+
+
+def _ridge(t_r):
+    from ._regressor import EEG2fMRIRegressor
+
+    return EEG2fMRIRegressor("hrf_ridge", t_r=t_r)
+
+
+def motion_features(motion, recording):
+    """Make regressors of head motion.
+
+    Parameters
+    ----------
+    motion : ndarray, shape (n_pairs, n_parameters)
+        Parameters of realignment.
+    recording : ndarray of int, shape (n_pairs,)
+        The recording of each pair; pairs of one are in the order of time.
+
+    Returns
+    -------
+    features : ndarray of float32, shape (n_pairs, 6 * n_parameters)
+        The parameters and their changes since the volume before, of the volume and of
+        the two before it, with zero mean and unit standard deviation in each recording.
+        Before the first volume, motion is as at the first.
+    """
+    features = np.empty((len(motion), 2 * _MOTION_LAGS * motion.shape[1]), np.float32)
+    for number in np.unique(recording):
+        rows = np.flatnonzero(recording == number)
+        here = motion[rows]
+        change = np.diff(here, axis=0, prepend=here[:1])
+        both = np.concatenate([here, change], axis=1)
+        before = [np.maximum(np.arange(len(rows)) - k, 0) for k in range(_MOTION_LAGS)]
+        lagged = np.concatenate([both[b] for b in before], axis=1)
+        scale = lagged.std(axis=0)
+        scale[scale < 1e-12] = 1.0
+        features[rows] = (lagged - lagged.mean(axis=0)) / scale
+    return features
+
+
+def previous_volumes(y, groups):
+    """Predict each volume by the one before of the same person.
+
+    The first is predicted by the person's mean.
+    """
+    predicted = np.empty_like(y)
+    for person in np.unique(groups):
+        rows = np.flatnonzero(groups == person)
+        predicted[rows[1:]] = y[rows[:-1]]
+        predicted[rows[0]] = y[rows].mean(axis=0, dtype=float)
+    return predicted
+
+
+def own_means(y, groups):
+    """Predict each volume by the mean of the same person."""
+    predicted = np.empty_like(y)
+    for person in np.unique(groups):
+        predicted[groups == person] = y[groups == person].mean(axis=0, dtype=float)
+    return predicted
+
+
+def training_means(y, splits):
+    """Predict each volume by the mean of all in training.
+
+    Returns
+    -------
+    predicted : ndarray, shape as y
+        NaN where a pair is not tested.
+    """
+    predicted = np.full_like(y, np.nan)
+    for train, test in splits:
+        predicted[test] = y[train].mean(axis=0, dtype=float)
+    return predicted
+
+
+def cross_predict(estimator, X, y, groups, splits, n_jobs=None):
+    """Predict each test pair by a model that was fitted to the fold's training pairs.
+
+    Parameters
+    ----------
+    estimator : object
+        Has ``fit`` and ``predict``. ``fit`` is given ``groups`` if it takes them.
+    X : ndarray, shape (n_pairs, ...)
+        Windows.
+    y : ndarray, shape (n_pairs, ...)
+        fMRI.
+    groups : ndarray, shape (n_pairs,)
+        The person of each pair.
+    splits : list of (train, test)
+        Rows.
+    n_jobs : int | None
+        Folds at the same time, as in joblib.
+
+    Returns
+    -------
+    predicted : ndarray of float32, shape (n_pairs, n_targets)
+        NaN where a pair is not tested.
+
+    Raises
+    ------
+    ValueError
+        If predictions have another shape than y, or are not finite.
+    """
+    from joblib import Parallel, delayed
+
+    jobs = (delayed(_fit_predict)(estimator, X, y, groups, *s) for s in splits)
+    predicted = np.full((len(y), int(np.prod(y.shape[1:]))), np.nan, dtype=np.float32)
+    results = Parallel(n_jobs=n_jobs)(jobs)
+    for number, ((_, test), rows) in enumerate(zip(splits, results, strict=True)):
+        expected = (len(test), *y.shape[1:])
+        if rows.shape != expected:
+            raise ValueError(
+                f"{type(estimator).__name__}.predict returned the shape {rows.shape} in "
+                f"fold {number}, expected {expected}, that of y."
+            )
+        n_bad = int((~np.isfinite(rows)).sum())
+        if n_bad:
+            raise ValueError(
+                f"{type(estimator).__name__} predicted {n_bad} values in fold {number} "
+                f"that are NaN or infinite, of {rows.size}. Scores need numbers: see "
+                "whether it has converged, and look for extreme values in X."
+            )
+        predicted[test] = rows.reshape(len(test), -1)
+    return predicted
+
+
+def _fit_predict(estimator, X, y, groups, train, test):
+    from sklearn.utils.validation import has_fit_parameter
+
+    model = clone(estimator)
+    takes_groups = has_fit_parameter(model, "groups")
+    model.fit(X[train], y[train], **({"groups": groups[train]} if takes_groups else {}))
+    return np.asarray(model.predict(X[test]))

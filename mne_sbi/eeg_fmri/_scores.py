@@ -1,0 +1,121 @@
+"""Scores of the predicted fMRI of one person over time."""
+
+import numpy as np
+
+from ._copies import N_PAST, main_axes, past_of
+from ._nulls import LEVEL, shift_null
+
+# Columns that are regressed at once, which bounds memory.
+_BLOCK = 2048
+
+OWN_MEAN, PAST_VOLUMES = "own mean", "previous volumes"
+
+
+def squared_error(predicted, measured):
+    """Sum squared errors over volumes and targets, in double precision."""
+    return float(np.square(measured - predicted).sum(dtype=float))
+
+
+def skill_over_past(predicted, measured):
+    """Compare a prediction with what measured volumes of the past give for nothing.
+
+    Parameters
+    ----------
+    predicted, measured : ndarray, shape (n_volumes, n_targets)
+        Of one person.
+
+    Returns
+    -------
+    skill : float
+        One minus the ratio of squared errors. The reference is the best of the person's
+        mean, of the previous volume, and of regressions of each target, on itself in
+        the four volumes before, and on these seen through the ten largest spatial
+        components of the prediction as well. The regressions are fitted to the same
+        volumes: a prediction that is made of the past cannot beat them.
+
+    Notes
+    -----
+    The first and the last four volumes, which lack neighbours, do not count.
+    """
+    y = measured - measured.mean(axis=0, dtype=float)
+    p = predicted - predicted.mean(axis=0, dtype=float)
+    axes = main_axes(p)
+    past = range(1, N_PAST + 1)
+    scores = past_of(y @ axes, past)
+    errors = np.zeros(4)
+    for start in range(0, y.shape[1], _BLOCK):
+        block = slice(start, start + _BLOCK)
+        seen = np.einsum("knl,vk->vnl", scores, axes[block])
+        own, target = past_of(y[:, block], past), past_of(y[:, block], [0])
+        errors += [
+            np.square(target).sum(),
+            np.square(target - own[:, :, :1]).sum(),
+            _left_over(own, target),
+            _left_over(np.concatenate([own, seen], axis=2), target),
+        ]
+    inner = slice(N_PAST, len(y) - N_PAST)
+    return 1 - squared_error(predicted[inner], measured[inner]) / errors.min()
+
+
+def _left_over(by, target):
+    """Return the squared error of regressions with an intercept, summed."""
+    by = np.concatenate([by, np.ones((*by.shape[:2], 1))], axis=2)
+    products = by.transpose(0, 2, 1) @ by
+    size = 1e-9 * np.trace(products, axis1=1, axis2=2) + 1e-300
+    products += size[:, None, None] * np.eye(by.shape[2])
+    weights = np.linalg.solve(products, by.transpose(0, 2, 1) @ target)
+    return float(np.square(target - by @ weights).sum())
+
+
+def score_over_time(predicted, measured, min_shift, is_copy=False):
+    """Score the predictions of one person.
+
+    Parameters
+    ----------
+    predicted, measured : ndarray, shape (n_volumes, n_targets)
+        In the order of time.
+    min_shift : int
+        As in :func:`shift_null`.
+    is_copy : bool
+        Compare with the past volumes that the prediction was made of.
+
+    Returns
+    -------
+    row : dict
+        ``n_volumes``, ``skill``, ``reference``, ``r2`` (skill over the own mean),
+        ``r``, ``r_null95``, ``p``, ``share_above`` (of targets whose correlation
+        exceeds the 95 % quantile of their own shifts), ``rmse``, ``rmse_shuffled``,
+        ``rmse_constant``.
+    null : ShiftNull
+        Correlation of each target.
+
+    Notes
+    -----
+    In random order, the predictions' products with the measured values are zero on
+    average, so the error expected of shuffled predictions is exact: the variances of
+    both plus the squared difference of their means.
+    """
+    mean_y, mean_p = (x.mean(axis=0, dtype=float) for x in (measured, predicted))
+    total = squared_error(mean_y.astype(measured.dtype), measured)
+    if total == 0:
+        raise ValueError("No measured value changes with time in a person: check y.")
+    error = squared_error(predicted, measured)
+    offset = len(measured) * float(np.square(mean_y - mean_p).sum())
+    spread = squared_error(mean_p.astype(predicted.dtype), predicted)
+    r2 = 1 - error / total
+    null = shift_null(predicted, measured, min_shift)
+    is_known = np.isfinite(null.r)
+    row = {
+        "n_volumes": len(measured),
+        "skill": skill_over_past(predicted, measured) if is_copy else r2,
+        "reference": PAST_VOLUMES if is_copy else OWN_MEAN,
+        "r2": r2,
+        "r": null.mean,
+        "r_null95": float(np.quantile(null.null, LEVEL)),
+        "p": null.p,
+        "share_above": float((null.r > null.r_null95)[is_known].mean()),
+        "rmse": np.sqrt(error / measured.size),
+        "rmse_shuffled": np.sqrt((total + offset + spread) / measured.size),
+        "rmse_constant": np.sqrt((total + offset) / measured.size),
+    }
+    return row, null
