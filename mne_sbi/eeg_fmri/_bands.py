@@ -13,9 +13,9 @@ BANDS = {
     "beta": (13.0, 30.0),
     "gamma": (30.0, 45.0),
 }
-# Half bandwidth of the tapers in units of one over the window, and their number: with
-# NW = 2, three of the tapers keep more than 0.9 of their energy inside the bandwidth.
-_HALF_BANDWIDTH, _N_TAPERS = 2.0, 3
+# Sine tapers: as many have a half bandwidth of (number + 1) / 2 in units of one over
+# the length of the window.
+_N_TAPERS = 3
 
 
 def check_bands(bands, t_r, sfreq, lowpass=None):
@@ -74,10 +74,11 @@ def check_bands(bands, t_r, sfreq, lowpass=None):
 def band_power(windows, sfreq, bands):
     """Estimate the power in bands, shape (n_windows, n_channels, n_bands)."""
     from scipy.fft import next_fast_len, rfft
-    from scipy.signal.windows import dpss
 
     length = windows.shape[2]
-    tapers = dpss(length, _HALF_BANDWIDTH, _N_TAPERS)
+    order = np.arange(1, _N_TAPERS + 1)[:, np.newaxis]
+    phase = np.pi * order * np.arange(1, length + 1) / (length + 1)
+    tapers = np.sqrt(2 / (length + 1)) * np.sin(phase)
     # Twice the length, so that bands are sampled finely.
     n_fft = next_fast_len(2 * length, real=True)
     freqs = np.fft.rfftfreq(n_fft, 1 / sfreq)

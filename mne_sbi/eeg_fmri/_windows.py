@@ -53,11 +53,11 @@ def band_power_windows(
 
     Notes
     -----
-    Multitaper estimate (Thomson, Proc. IEEE 70:1055-1096, 1982) with three Slepian
-    sequences of half bandwidth 2 / t_r. A single taper would waste the ends of each
-    window, and none would let strong slow waves leak into the other bands. Density is
-    averaged over the frequencies of a band, on a grid of at most 0.5 / t_r, and
-    multiplied by the width of the band.
+    Multitaper estimate with three sine tapers (Riedel and Sidorenko, IEEE Trans. Signal
+    Process. 43:188-195, 1995), whose half bandwidth is 2 / t_r. A single taper would
+    waste the ends of each window, and none would let strong slow waves leak into the
+    other bands. Density is averaged over the frequencies of a band, in steps of at most
+    0.5 / t_r, and multiplied by the width of the band.
     """
     names = eeg_channels(raw, picks)
     sfreq = raw.info["sfreq"]
