@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, draw_seed
+from .._checks import check_array, check_option, draw_seed
+from ._bands import BANDS
+from ._bold import read_bold
 from ._synthetic_bold import (
     HRF_LENGTH,
     head_speed,
@@ -19,7 +21,7 @@ from ._synthetic_bold import (
     voxel_correlation,
 )
 from ._synthetic_head import make_group, make_person
-from ._synthetic_sources import BANDS, compute_moments, draw_log_power, make_eeg
+from ._synthetic_sources import compute_moments, draw_log_power, make_eeg
 
 # What the scanner writes into the EEG at the onset of each volume.
 MARKER = "Response/R128"
@@ -53,8 +55,8 @@ class SyntheticEEGfMRI:
     Parameters
     ----------
     raws : list of mne.io.RawArray
-        EEG of each person in V, with a montage and an annotation ``"Response/R128"`` at
-        the onset of each volume.
+        EEG of each person in V against the mean of the electrodes, with a montage and
+        an annotation ``"Response/R128"`` at the onset of each volume.
     images : list of nibabel.Nifti1Image
         Volumes of each person, shape (nx, ny, nz, n_volumes), in MNI space, with the
         time between volumes in the header.
@@ -86,12 +88,9 @@ class SyntheticEEGfMRI:
     @property
     def ceiling(self):
         """What a perfect prediction would score: a tuple ``(r, r2)`` of arrays."""
-        mask = np.asarray(self.masker.mask_img_.dataobj) > 0
         r, r2 = [], []
         for image, visible in zip(self.images, self.visible, strict=True):
-            signals = np.asarray(image.dataobj)[mask].T
-            mean = signals.mean(axis=0)
-            measured = remove_drift(100 * (signals - mean) / mean, self.t_r)
+            measured = read_bold(image, self.masker, self.t_r)
             r.append(voxel_correlation(measured, visible).mean())
             r2.append(1 - ((measured - visible) ** 2).sum() / (measured**2).sum())
         return Ceiling(np.array(r, dtype=float), np.array(r2, dtype=float))
@@ -211,6 +210,15 @@ def simulate_eeg_fmri(
 
     People differ in the places of electrodes and regions, the directions of sources,
     the alpha frequency, the delay of the response, the weights, and the mean volume.
+
+    Examples
+    --------
+    >>> from mne_sbi.eeg_fmri import simulate_eeg_fmri
+    >>> simulated = simulate_eeg_fmri(
+    ...     2, n_volumes=30, montage="biosemi16", voxel_size=0.012, verbose=False
+    ... )
+    >>> simulated.images[0].shape
+    (18, 21, 17, 30)
     """
     from mne.utils import ProgressBar, use_log_level
 
@@ -311,7 +319,9 @@ def _make_masker(group, t_r):
     from nilearn.maskers import NiftiMasker
 
     image = nibabel.Nifti1Image(group.mask.astype(np.uint8), group.affine)
-    return NiftiMasker(mask_img=image, t_r=t_r, reports=False).fit()
+    # False, nilearn's default for standardize, is on its way out.
+    masker = NiftiMasker(mask_img=image, standardize=None, t_r=t_r, reports=False)
+    return masker.fit()
 
 
 def _make_info(montage, sfreq):
@@ -326,6 +336,8 @@ def _make_info(montage, sfreq):
             "montage must be the name of a montage of MNE-Python, such as "
             f"'biosemi64', or a mne.channels.DigMontage, got {type(montage).__name__}."
         )
+    if len(montage.ch_names) < 2:
+        raise ValueError("montage must have two electrodes at least.")
     info = mne.create_info(montage.ch_names, sfreq, "eeg")
     return info.set_montage(montage)
 

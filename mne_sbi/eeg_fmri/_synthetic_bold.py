@@ -43,8 +43,8 @@ _RATES = {"respiration": (0.27, 0.04), "cardiac": (1.1, 0.12)}
 _WANDER = 0.05
 # Noise outside the brain, relative to the mean signal.
 _AIR = 0.01
-# Movement of the head per s^0.5, its return, and rare jerks: movements of some 0.1 mm
-# and 0.1 degrees in a scan, as in people who lie still.
+# Movement of the head per s^0.5, its return, and rare jerks: in a scan, some tenths of
+# a millimetre and of a degree, as in people who lie still.
 _MOVE = {"translation": 2e-5, "rotation": 3e-4}  # m, rad
 _RETURN = 200.0  # s
 _JERK_RATE, _JERK = 0.01, 10.0  # 1/s, relative to the movement in 1 s
@@ -253,7 +253,9 @@ def _draw_global(group, n_volumes, t_r, rng):
     def is_slow(freqs):
         return (freqs >= _GLOBAL[0]) & (freqs <= _GLOBAL[1])
 
-    course = draw_noise(1, n_volumes, 1 / t_r, is_slow, rng)[0]
+    # Long enough to hold such frequencies, whatever the scan's length.
+    n_drawn = max(n_volumes, int(np.ceil(2 / _GLOBAL[0] / t_r)))
+    course = draw_noise(1, n_drawn, 1 / t_r, is_slow, rng)[0, :n_volumes]
     return np.outer(course, np.exp(0.5 * _draw_map(group, rng))).astype(np.float32)
 
 

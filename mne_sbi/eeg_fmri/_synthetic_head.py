@@ -17,7 +17,7 @@ from .._template_lead_field import (
     _pull_in,
     _to_head,
 )
-from ._synthetic_sources import BANDS
+from ._bands import BANDS
 
 N_REGIONS = 40
 N_NETWORKS = 6

@@ -3,14 +3,8 @@
 import numpy as np
 from scipy import fft
 
-# Names and edges in Hz, as :func:`make_pairs` has them.
-BANDS = {
-    "delta": (1.0, 4.0),
-    "theta": (4.0, 8.0),
-    "alpha": (8.0, 13.0),
-    "beta": (13.0, 30.0),
-    "gamma": (30.0, 45.0),
-}
+from ._bands import BANDS
+
 # Frequencies of the slow changes of power: the range of resting-state networks.
 _SLOW = (0.008, 0.15)  # Hz
 # Steps of the slow time axis.
