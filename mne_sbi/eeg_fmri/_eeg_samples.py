@@ -80,7 +80,7 @@ def find_valid(raw, starts, length, reject_by_annotation, what):
     fits = ((starts >= 0) & (starts + length <= raw.n_times)).all(axis=1)
     valid = fits.copy()
     if reject_by_annotation:
-        n_bad = np.r_[0, np.cumsum(_is_bad(raw))]
+        n_bad = np.r_[0, np.cumsum(is_bad(raw))]
         first = np.clip(starts, 0, raw.n_times)
         last = np.clip(starts + length, 0, raw.n_times)
         valid &= (n_bad[last] == n_bad[first]).all(axis=1)
@@ -101,7 +101,7 @@ def find_valid(raw, starts, length, reject_by_annotation, what):
     return valid
 
 
-def _is_bad(raw):
+def is_bad(raw):
     """Return which samples are annotated as bad, bool of shape (n_times,)."""
     bad = np.zeros(raw.n_times, dtype=bool)
     annotations = raw.annotations

@@ -8,6 +8,7 @@ from ._eeg_samples import (
     check_finite,
     eeg_channels,
     find_valid,
+    is_bad,
     read_windows,
     to_samples,
 )
@@ -147,7 +148,14 @@ def spectrogram_windows(
 
 
 def raw_windows(
-    raw, onsets, *, duration=30.0, sfreq=None, picks=None, reject_by_annotation=True
+    raw,
+    onsets,
+    *,
+    duration=30.0,
+    sfreq=None,
+    picks=None,
+    reject_by_annotation=True,
+    standardize=False,
 ):
     """Cut the EEG before each volume out.
 
@@ -161,13 +169,17 @@ def raw_windows(
         Length of a window in s.
     sfreq : float | None
         Sampling rate in Hz to which the recording is resampled before.
+    standardize : bool
+        Give each channel zero mean and unit standard deviation over the samples from
+        the first window to the last that are not annotated as bad.
 
     Returns
     -------
     X : ndarray of float32, shape (n_valid, n_channels, n_samples)
-        Signals in V, the oldest sample first. Where volumes are a whole number of
-        samples apart, this is a read-only view: windows share their samples, instead
-        of taking ``duration / t_r`` times the memory of the recording.
+        Signals in V, or without unit if standardised, the oldest sample first. Where
+        volumes are a whole number of samples apart, this is a read-only view: windows
+        share their samples, instead of taking ``duration / t_r`` times the memory of
+        the recording.
     valid : ndarray of bool, shape (n_volumes,)
         Which volumes have a full window: the rows of ``X``.
 
@@ -188,6 +200,9 @@ def raw_windows(
     starts = starts[valid]
     data = raw.get_data(names, int(starts[0]), int(starts[-1] + length))
     check_finite(data, names, starts[0] / rate, rate)
+    if standardize:
+        good = ~is_bad(raw)[starts[0] : starts[-1] + length]
+        data = _standardize(data, good if reject_by_annotation else slice(None), names)
     data = data.astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(data, length, axis=1)
     steps = np.unique(np.diff(starts))
@@ -196,3 +211,15 @@ def raw_windows(
     else:
         windows = windows[:, starts - starts[0]]
     return windows.transpose(1, 0, 2), valid
+
+
+def _standardize(data, good, names):
+    """Give channels zero mean and unit standard deviation over good samples."""
+    mean = data[:, good].mean(axis=1, keepdims=True)
+    sd = data[:, good].std(axis=1, keepdims=True)
+    flat = [name for name, value in zip(names, sd[:, 0], strict=True) if value == 0]
+    if flat:
+        raise ValueError(
+            f"Channels {listing(flat)} are flat. Mark them in raw.info['bads']."
+        )
+    return (data - mean) / sd

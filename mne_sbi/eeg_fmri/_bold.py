@@ -1,0 +1,364 @@
+"""From a 4-D image to percent signal change in voxels or parcels."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._checks import check_array, check_option
+from ._alignment import SAME_T_R
+from ._images import has_voxels, ready_masker
+
+# Seconds above which a repetition time in a header must be in another unit.
+_LONGEST_T_R = 60.0
+_PER_SECOND = {"sec": 1.0, "msec": 1e3, "usec": 1e6}
+# Columns that are cleaned at once, in double precision.
+_N_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class BoldSignal:
+    """How the signal of voxels, or parcels, is made.
+
+    Parameters
+    ----------
+    high_pass : float | None
+        Slower drifts are removed, in Hz: a constant and the cosines up to twice the
+        frequency times the duration of the scan, which is what SPM and nilearn do.
+        ``None`` removes none.
+    unusable : str
+        What is done with columns that are constant, or whose mean is not above their
+        standard deviation, so that percent of it mean nothing: ``"raise"`` an error, or
+        set them to ``"zero"``.
+
+    Examples
+    --------
+    >>> from mne_sbi.eeg_fmri import BoldSignal
+    >>> BoldSignal(high_pass=None)
+    BoldSignal(high_pass=None, unusable='raise')
+    """
+
+    high_pass: float | None = 1 / 128
+    unusable: str = "raise"
+
+    def __post_init__(self):
+        if self.high_pass is not None:
+            check_array("high_pass", self.high_pass, shape=(), positive=True)
+        check_option("unusable", self.unusable, ["raise", "zero"])
+
+
+def load_bold(bold_img, t_r=None):
+    """Load a 4-D image, and find its repetition time.
+
+    Parameters
+    ----------
+    bold_img : path-like | nibabel image
+        The scan.
+    t_r : float | None
+        Repetition time in s. ``None`` takes the header's.
+
+    Returns
+    -------
+    img : nibabel image
+        The scan.
+    t_r : float
+        Repetition time in s.
+
+    Raises
+    ------
+    ValueError
+        If the image is not 4-D, the header has no repetition time and ``t_r`` is not
+        given, or they differ by more than one percent.
+    """
+    from nilearn.image import load_img
+
+    img = load_img(bold_img)
+    if len(img.shape) != 4 or img.shape[3] < 2:
+        raise ValueError(
+            "bold_img must be a 4-D image with two volumes at least, got one of the "
+            f"shape {img.shape}."
+        )
+    of_header = _header_t_r(img)
+    if t_r is not None:
+        t_r = float(check_array("t_r", t_r, shape=(), positive=True))
+    if of_header > _LONGEST_T_R and t_r is None:
+        raise ValueError(
+            f"The image's header has a repetition time of {of_header:g} s. If it means "
+            "milliseconds, correct it with img.header.set_xyzt_units('mm', 'msec')."
+        )
+    if of_header == 0:
+        if t_r is None:
+            raise ValueError(
+                "The image's header has no repetition time. Give t_r in s, for example "
+                "RepetitionTime of the JSON file beside the image."
+            )
+        return img, t_r
+    if t_r is not None and abs(t_r / of_header - 1) > SAME_T_R:
+        zooms = ", ".join(f"{zoom:g}" for zoom in img.header.get_zooms()[:3])
+        raise ValueError(
+            f"t_r is {t_r:g} s, but the image's header says {of_header:g} s. Correct "
+            "t_r; or, if the header is wrong, load the image and correct it with "
+            f"img.header.set_zooms(({zooms}, {t_r:g})) and "
+            "img.header.set_xyzt_units('mm', 'sec')."
+        )
+    return img, of_header if t_r is None else t_r
+
+
+def _header_t_r(img):
+    """Read the repetition time in s from a header; zero if it does not say."""
+    # Formats other than NIfTI have no unit of time: MGH means milliseconds.
+    if not hasattr(img.header, "get_xyzt_units"):
+        return 0.0
+    value = float(img.header.get_zooms()[3])
+    value /= _PER_SECOND.get(img.header.get_xyzt_units()[1], 1.0)
+    # The header is in single precision: 1.35 would be 1.35000002.
+    return float(f"{value:.6g}") if np.isfinite(value) and value > 0 else 0.0
+
+
+def fit_masker(masker, images):
+    """Return a fitted masker.
+
+    Parameters
+    ----------
+    masker : nilearn masker
+        Fitted, or not: then a copy of it is. A NiftiMasker without ``mask_img`` finds
+        the mask in the mean volumes of the images.
+    images : list of nibabel images
+        Scans in one space.
+
+    Returns
+    -------
+    masker : nilearn masker
+        The same if it was fitted.
+
+    Raises
+    ------
+    TypeError
+        If it is no masker.
+    ValueError
+        If it changes the signal by itself, or its mask is empty.
+    """
+    from nilearn.image import mean_img
+    from sklearn.base import clone
+
+    if masker is None:
+        raise TypeError(
+            "masker must be a nilearn masker: give nilearn.maskers.NiftiMasker() for "
+            "all voxels of the head, or one with mask_img or labels_img."
+        )
+    is_open = has_voxels(masker) and getattr(masker, "mask_img", "") is None
+    if is_open and getattr(masker, "mask_img_", None) is None:
+        masker = clone(masker).fit([mean_img(img, copy_header=True) for img in images])
+    else:
+        masker = ready_masker(masker)
+    own = {
+        "standardize": masker.standardize not in (False, None),
+        "detrend": bool(masker.detrend),
+        "high_pass": masker.high_pass is not None,
+    }
+    if any(own.values()):
+        names = " and ".join(name for name, is_set in own.items() if is_set)
+        raise ValueError(
+            f"The masker has {names} set, which takes the mean away that percent are "
+            "of. Leave it out: drift is removed here, see BoldSignal(high_pass=...)."
+        )
+    if not _region(masker)[0].any():
+        raise ValueError("The mask is empty: give one that is true somewhere.")
+    return masker
+
+
+def read_bold(img, masker, t_r, signal=None):
+    """Compute percent signal change without drift.
+
+    Parameters
+    ----------
+    img : nibabel image
+        The scan.
+    masker : nilearn masker
+        Fitted.
+    t_r : float
+        Repetition time in s.
+    signal : BoldSignal | None
+        Settings.
+
+    Returns
+    -------
+    y : ndarray of float32, shape (n_volumes, n_columns)
+        ``100 (v - mean) / |mean|``, with zero mean and without drift.
+
+    Raises
+    ------
+    ValueError
+        If the mask and the image do not overlap, values are not finite, or columns are
+        not usable.
+    """
+    return percent_change(mask_bold(img, masker), t_r, signal or BoldSignal())
+
+
+def mask_bold(img, masker):
+    """Take the values of voxels, or parcels, out of an image.
+
+    Parameters
+    ----------
+    img : nibabel image
+        4-D.
+    masker : nilearn masker
+        Fitted.
+
+    Returns
+    -------
+    values : ndarray, shape (n_volumes, n_columns)
+        As the masker gives them.
+
+    Raises
+    ------
+    ValueError
+        If the mask and the image do not overlap, or values are not finite.
+    """
+    region, affine = _region(masker)
+    inside = _check_overlap(region, affine, img)
+    same_grid = region.shape == img.shape[:3] and np.allclose(affine, img.affine)
+    if same_grid and not getattr(masker, "smoothing_fwhm", None):
+        used = np.zeros(img.shape[:3], dtype=bool)
+        used[tuple(inside.T)] = True
+    else:
+        used = np.ones(img.shape[:3], dtype=bool)  # what is interpolated or smoothed
+    _check_finite(np.asanyarray(img.dataobj), used)
+    with warnings.catch_warnings():
+        # It is False by default, and the caller can do nothing better.
+        warnings.filterwarnings("ignore", "boolean values for 'standardize'")
+        return np.asarray(masker.transform(img))
+
+
+def _region(masker):
+    """Return where a masker takes values from: bool (nx, ny, nz), and its affine."""
+    for name in ("labels_img_", "maps_img_", "mask_img_"):
+        image = getattr(masker, name, None)
+        if image is not None:
+            break
+    data = np.asanyarray(image.dataobj)
+    if name == "labels_img_":
+        region = data != masker.background_label
+    else:
+        region = (data != 0).reshape(*data.shape[:3], -1).any(axis=-1)
+    return region, image.affine
+
+
+def _check_overlap(region, affine, img):
+    """Return the image's voxels that lie in the region."""
+    places = np.argwhere(region)
+    places = places @ affine[:3, :3].T + affine[:3, 3]
+    inverse = np.linalg.inv(img.affine)
+    voxels = np.rint(places @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)
+    inside = ((voxels >= 0) & (voxels < img.shape[:3])).all(axis=1)
+    if not inside.any():
+        corners = np.array([[0, 0, 0], img.shape[:3]]) @ img.affine[:3, :3].T
+        corners = np.sort(corners + img.affine[:3, 3], axis=0)
+        raise ValueError(
+            "The mask and the image do not overlap: the mask reaches "
+            f"{_span(places.min(0), places.max(0))}, the image {_span(*corners)}. Are "
+            "they in the same space? Give a mask in the image's own, for example "
+            "nilearn.masking.compute_epi_mask(bold_img)."
+        )
+    return voxels[inside]
+
+
+def _span(low, high):
+    return ", ".join(
+        f"{axis} from {a:.0f} to {b:.0f} mm"
+        for axis, a, b in zip("xyz", low, high, strict=True)
+    )
+
+
+def _check_finite(data, used):
+    """Refuse NaN in voxels that are used. nilearn would take them for zeros."""
+    if not np.issubdtype(data.dtype, np.inexact):
+        return
+    bad = ~np.isfinite(data[used])
+    if bad.any():
+        raise ValueError(
+            f"bold_img has {bad.sum()} values that are NaN or infinite, in "
+            f"{bad.any(axis=1).sum()} voxels and {bad.any(axis=0).sum()} of "
+            f"{bad.shape[1]} volumes. Give a mask without these voxels, images without "
+            "these volumes, or replace the values, as nilearn.image.load_img and "
+            "numpy.nan_to_num do."
+        )
+
+
+def percent_change(values, t_r, signal):
+    """Turn values into percent of their mean, without drift.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_volumes, n_columns)
+        Of voxels or parcels.
+    t_r : float
+        Repetition time in s.
+    signal : BoldSignal
+        Settings.
+
+    Returns
+    -------
+    y : ndarray of float32, shape (n_volumes, n_columns)
+        Percent signal change.
+
+    Raises
+    ------
+    ValueError
+        If columns are not usable, or nothing is left beside the drift.
+    """
+    from nilearn.signal import clean
+
+    n_volumes = len(values)
+    high_pass = signal.high_pass
+    n_cosines = 0 if high_pass is None else int(2 * n_volumes * t_r * high_pass)
+    if n_cosines > n_volumes // 2:
+        raise ValueError(
+            f"high_pass={high_pass:g} Hz takes {n_cosines} of {n_volumes} volumes' "
+            f"freedom at a repetition time of {t_r:g} s. Give a lower one."
+        )
+    usable = _find_usable(values, signal.unusable)
+    y = np.zeros(values.shape, dtype=np.float32)
+    drift = {"filter": "cosine", "high_pass": high_pass} if n_cosines else {}
+    columns = np.flatnonzero(usable)
+    for start in range(0, len(columns), _N_AT_ONCE):
+        part = columns[start : start + _N_AT_ONCE]
+        y[:, part] = clean(
+            values[:, part].astype(float),
+            detrend=False,
+            standardize="psc",
+            t_r=t_r,
+            **(drift or {"filter": False}),
+        )
+    return y
+
+
+def _find_usable(values, unusable):
+    """Return the columns that have a mean and change, bool of shape (n_columns,)."""
+    from mne.utils import logger
+
+    constant = values.max(axis=0) == values.min(axis=0)
+    mean = values.mean(axis=0, dtype=float)
+    no_base = ~constant & (np.abs(mean) <= values.std(axis=0, dtype=float))
+    n_columns = values.shape[1]
+    if no_base.sum() > n_columns / 2:
+        raise ValueError(
+            f"The mean of {no_base.sum()} of {n_columns} voxels or parcels is not "
+            "above their standard deviation: the image was centred or standardised "
+            "already, and percent of the mean mean nothing. Give it as it was before."
+        )
+    usable = ~(constant | no_base)
+    if usable.all():
+        return usable
+    found = (
+        f"{constant.sum()} of {n_columns} voxels or parcels are constant, and "
+        f"{no_base.sum()} have a mean that is not above their standard deviation"
+    )
+    if unusable == "raise" or not usable.any():
+        raise ValueError(
+            f"{found}. Give a mask without them, such as "
+            "nilearn.masking.compute_epi_mask(bold_img), or set them to zero: "
+            "BoldSignal(unusable='zero')."
+        )
+    logger.info(f"{found}: they are set to zero.")
+    return usable

@@ -1,0 +1,208 @@
+"""From recordings and scans to pairs."""
+
+import numpy as np
+
+from .._checks import check_array, listing
+from ._alignment import SAME_T_R, VolumeTiming, align_volumes, check_inside
+from ._bold import BoldSignal, fit_masker, load_bold, read_bold
+from ._eeg_samples import eeg_channels
+from ._eeg_windows import EEGWindows
+from ._pairs import Pairs, check_same_channels
+
+
+def make_pairs(
+    raw,
+    bold_img,
+    masker,
+    *,
+    features="band_power",
+    signal=None,
+    t_r=None,
+    timing=None,
+    subject=None,
+    verbose=None,
+):
+    """Pair the EEG before each volume with the volume.
+
+    Parameters
+    ----------
+    raw : mne.io.BaseRaw | list of mne.io.BaseRaw
+        The EEG, without the artefacts of the scanner; a list for several recordings.
+    bold_img : path-like | nibabel image | list of these
+        The fMRI recorded with it, 4-D, realigned; of several people, in one space.
+    masker : nilearn masker
+        ``NiftiMasker``, ``NiftiLabelsMasker`` or ``NiftiMapsMasker`` without
+        standardisation and high-pass filter. One that is not fitted is copied, and the
+        copy is fitted.
+    features : str | EEGWindows
+        ``"band_power"``, ``"spectrogram"``, ``"raw"``, or settings of them.
+    signal : BoldSignal | None
+        Settings of the percent signal change; ``None`` removes drifts below 1/128 Hz.
+    t_r : float | None
+        Repetition time in s; ``None`` takes the image's header.
+    timing : VolumeTiming | array_like | list of these | None
+        When volumes are: what :func:`align_volumes` returns, or their onsets in s from
+        the first sample. ``None`` looks for markers with :func:`align_volumes`.
+    subject : int | str | list of these | None
+        The person, or each recording's: a person can have several. ``None`` takes
+        ``raw.info["subject_info"]["his_id"]``, and 0 for a single recording without.
+    verbose : bool | str | int | None
+        As in MNE-Python. At the default level, volumes that are left out are reported.
+
+    Returns
+    -------
+    pairs : Pairs
+        ``X, y, groups, times``, and what they mean.
+
+    Raises
+    ------
+    ValueError
+        If EEG and scan, or recordings among each other, do not fit together; the
+        message says how to correct it.
+
+    See Also
+    --------
+    EEGWindows, BoldSignal : The settings.
+
+    Notes
+    -----
+    Drift is removed, and the mean taken, over all volumes of a scan. Then volumes
+    without full windows are left out, and the mean of the others is set to zero.
+    """
+    from mne.utils import use_log_level
+
+    windows = EEGWindows(features) if isinstance(features, str) else features
+    if not isinstance(windows, EEGWindows):
+        raise TypeError(
+            "features must be 'band_power', 'spectrogram', 'raw' or EEGWindows(...), "
+            f"got {type(features).__name__}."
+        )
+    signal = BoldSignal() if signal is None else signal
+    if not isinstance(signal, BoldSignal):
+        raise TypeError(
+            f"signal must be BoldSignal(...) or None, got {type(signal).__name__}."
+        )
+    raws, images, timings = _as_lists(raw, bold_img, timing)
+    people = _find_people(raws, subject)
+    names = [eeg_channels(each, windows.picks) for each in raws]
+    check_same_channels(names, people)
+    with use_log_level(verbose):
+        loaded = [load_bold(image, t_r) for image in images]
+        _check_same_t_r([each for _, each in loaded], people)
+        masker = fit_masker(masker, [image for image, _ in loaded])
+        # All checks that need no computing come first.
+        timings = [
+            _find_timing(each, image.shape[3], rate, given)
+            for each, (image, rate), given in zip(raws, loaded, timings, strict=True)
+        ]
+        parts = [
+            _pair(raws[i], *loaded[i], timings[i], masker, windows, signal, people[i])
+            for i in range(len(raws))
+        ]
+    return Pairs.concatenate(parts)
+
+
+def _as_lists(raw, bold_img, timing):
+    """Return lists of recordings, images and timings, of one length."""
+    if not isinstance(raw, list | tuple):
+        return [raw], [bold_img], [timing]
+    if not isinstance(bold_img, list | tuple):
+        raise TypeError(
+            "raw is a list, so bold_img must be one too, with a scan for each; got "
+            f"{type(bold_img).__name__}."
+        )
+    timings = [None] * len(raw) if timing is None else timing
+    lengths = {"raw": len(raw), "bold_img": len(bold_img), "timing": len(timings)}
+    if len(set(lengths.values())) != 1 or not raw:
+        raise ValueError(
+            "raw, bold_img and timing must be lists of one length, with one recording "
+            f"at least; their lengths are {lengths}."
+        )
+    return list(raw), list(bold_img), list(timings)
+
+
+def _find_people(raws, subject):
+    """Return whose recordings they are, one each."""
+    if isinstance(subject, list | tuple | np.ndarray):
+        if len(subject) != len(raws):
+            raise ValueError(
+                f"subject names {len(subject)} people for {len(raws)} recordings. Give "
+                "one for each recording; the same twice, if a person has two."
+            )
+        return np.asarray(subject).tolist()
+    if subject is not None:
+        return [subject] * len(raws)
+    people = [(getattr(each, "info", {}).get("subject_info") or {}) for each in raws]
+    people = [each.get("his_id") for each in people]
+    if len(raws) == 1:
+        return [0 if people[0] is None else people[0]]
+    if None in people:
+        raise ValueError(
+            "It is not known whose the recordings are, so one person could be taken "
+            f"for several. Give subject, a list of {len(raws)} names or numbers."
+        )
+    return people
+
+
+def _check_same_t_r(values, people):
+    """Compare the repetition times of the scans."""
+    differ = [
+        f"{person!r}: {value:g} s"
+        for person, value in zip(people, values, strict=True)
+        if abs(value / values[0] - 1) > SAME_T_R
+    ]
+    if differ:
+        raise ValueError(
+            f"The scans differ in repetition time: {people[0]!r} has {values[0]:g} s, "
+            f"but {listing(differ)}. Lags mean other times then: treat them separately."
+        )
+
+
+def _find_timing(raw, n_volumes, t_r, timing):
+    """Return when the volumes of a scan are, checked against it."""
+    if timing is None:
+        return align_volumes(raw, n_volumes, t_r)
+    if not isinstance(timing, VolumeTiming):
+        onsets = check_array("timing", timing, shape=(None,))
+        step = (
+            np.polyfit(np.arange(len(onsets)), onsets, 1)[0] if len(onsets) > 1 else t_r
+        )
+        timing = VolumeTiming(onsets, step)
+    if len(timing) != n_volumes:
+        raise ValueError(
+            f"timing has {len(timing)} volumes, but the scan has {n_volumes}. Use "
+            "align_volumes(raw, n_volumes=bold_img.shape[3]); if the scan was cut, cut "
+            "its onsets too."
+        )
+    if abs(timing.t_r / t_r - 1) > SAME_T_R:
+        raise ValueError(
+            f"Volumes come every {timing.t_r:.6g} s by timing, but the repetition time "
+            f"of the scan is {t_r:g} s. Correct whichever is wrong; onsets are in s."
+        )
+    check_inside(timing, raw.n_times / raw.info["sfreq"])
+    return timing
+
+
+def _pair(raw, img, t_r, timing, masker, windows, signal, person):
+    """Pair one recording."""
+    import mne
+
+    X, kept, names = windows.compute(raw, timing)
+    y = read_bold(img, masker, timing.t_r, signal)[kept]
+    y -= y.mean(axis=0, dtype=float).astype(np.float32)
+    bands, freqs = windows.axis_for(timing.t_r)
+    rows = [raw.ch_names.index(name) for name in names]
+    return Pairs(
+        X,
+        y,
+        np.full(len(X), person),
+        windows.times_of(timing)[kept],
+        np.zeros(len(X), dtype=int),
+        names,
+        mne.pick_info(raw.info, rows, verbose="error"),
+        t_r,
+        windows.features,
+        bands=bands,
+        freqs=freqs,
+        masker=masker,
+    )

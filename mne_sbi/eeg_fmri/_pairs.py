@@ -1,0 +1,236 @@
+"""Pairs of EEG features and fMRI, of one recording or of many people."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .._checks import check_array, check_option, did_you_mean, listing
+from .._frozen import FrozenArrays
+from ._alignment import SAME_T_R
+from ._eeg_windows import FEATURES
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Pairs(FrozenArrays):
+    """EEG features and the fMRI that belongs to them.
+
+    Unpacks as ``X, y, groups, times = pairs``.
+
+    Parameters
+    ----------
+    X : array of float32, shape (n_pairs, n_channels, ...)
+        EEG features: (n_channels, n_bands, n_lags) of band power, with the most recent
+        lag first; (n_channels, n_freqs, n_windows) of spectrograms, or (n_channels,
+        n_samples), with the oldest first.
+    y : array of float32, shape (n_pairs, n_voxels)
+        Percent signal change, with zero mean in each recording.
+    groups : array, shape (n_pairs,)
+        Person of each pair.
+    times : array, shape (n_pairs,)
+        Time of the volume in s from the first sample of its recording.
+    runs : array of int, shape (n_pairs,)
+        Number of the recording of each pair: a person can have several, and ``times``
+        begin anew in each.
+    ch_names : tuple of str
+        EEG channels.
+    info : mne.Info
+        Of these channels, in the first recording.
+    t_r : float
+        Repetition time in s.
+    features : str
+        ``"band_power"``, ``"spectrogram"`` or ``"raw"``.
+    bands : dict of (str, (float, float)) | None
+        Of band power, in Hz.
+    freqs : array, shape (n_freqs,) | None
+        Of spectrograms, in Hz.
+    masker : nilearn masker | None
+        Fitted; what turns rows of ``y`` back into images.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray
+    times: np.ndarray
+    runs: np.ndarray
+    ch_names: tuple
+    info: Any
+    t_r: float
+    features: str
+    bands: dict | None = None
+    freqs: np.ndarray | None = None
+    masker: Any = None
+
+    def __post_init__(self):
+        check_option("features", self.features, FEATURES)
+        X = check_array("X", self.X, dtype=np.float32, finite=False)
+        n_pairs = len(X)
+        arrays = {
+            "X": X,
+            "y": check_array("y", self.y, dtype=np.float32, finite=False),
+            "groups": check_array("groups", self.groups, shape=(None,), dtype=None),
+            "times": check_array("times", self.times, shape=(None,)),
+            "runs": check_array("runs", self.runs, shape=(None,), dtype=int),
+        }
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if set(lengths.values()) != {n_pairs}:
+            raise ValueError(
+                f"X, y, groups, times and runs differ in length: {lengths}."
+            )
+        if X.ndim < 2 or X.shape[1] != len(self.ch_names):
+            raise ValueError(
+                f"X has the shape {X.shape}, but there are {len(self.ch_names)} "
+                "channels, which are its second axis."
+            )
+        if self.freqs is not None:
+            arrays["freqs"] = check_array("freqs", self.freqs, shape=(X.shape[2],))
+        for name, array in arrays.items():
+            # A view, so that the caller's own array stays as it is.
+            array = array.view()
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "ch_names", tuple(self.ch_names))
+
+    def __iter__(self):
+        return iter((self.X, self.y, self.groups, self.times))
+
+    @property
+    def n_pairs(self):
+        """Number of pairs."""
+        return len(self.X)
+
+    def __repr__(self):
+        people, n_runs = np.unique(self.groups), len(np.unique(self.runs))
+        who = f"{len(people)} {'person' if len(people) == 1 else 'people'}"
+        who += f" in {n_runs} recordings" if n_runs != len(people) else ""
+        shape = " x ".join(map(str, self.X.shape[1:]))
+        return (
+            f"<Pairs | {self.n_pairs} of {who}, TR {self.t_r:g} s: {self.features} "
+            f"{shape} -> {' x '.join(map(str, self.y.shape[1:]))}>"
+        )
+
+    def pick(self, groups):
+        """Take the pairs of some people.
+
+        Parameters
+        ----------
+        groups : int | str | sequence of these
+            The people.
+
+        Returns
+        -------
+        pairs : Pairs
+            Theirs, in the same order.
+
+        Raises
+        ------
+        ValueError
+            If there is no such person.
+        """
+        known = np.unique(self.groups).tolist()
+        wanted = np.atleast_1d(groups).tolist()
+        missing = [person for person in wanted if person not in known]
+        if missing:
+            hint = did_you_mean(missing[0], known)
+            raise ValueError(
+                f"There are no pairs of {listing(list(map(repr, missing)))}.{hint} The "
+                f"people are {listing(list(map(repr, known)))}."
+            )
+        rows = np.isin(self.groups, wanted)
+        chosen = {
+            name: getattr(self, name)[rows]
+            for name in ("X", "y", "groups", "times", "runs")
+        }
+        return replace(self, **chosen)
+
+    @classmethod
+    def concatenate(cls, pairs):
+        """Join pairs of several recordings.
+
+        Recordings are numbered anew; pairs of one person stay one person's.
+
+        Parameters
+        ----------
+        pairs : sequence of Pairs
+            With the same channels, features and voxels. Channels in another order are
+            brought into the first's.
+
+        Returns
+        -------
+        pairs : Pairs
+            All of them.
+
+        Raises
+        ------
+        ValueError
+            If they do not fit together.
+        """
+        pairs = list(pairs)
+        if not pairs:
+            raise ValueError("There are no pairs to join.")
+        first = pairs[0]
+        if len(pairs) == 1:
+            return first
+        check_same_channels([each.ch_names for each in pairs])
+        blocks, n_runs = [], 0
+        for each in pairs:
+            _check_like(each, first)
+            order = [each.ch_names.index(name) for name in first.ch_names]
+            runs = np.unique(each.runs, return_inverse=True)[1]
+            X = each.X if order == list(range(len(order))) else each.X[:, order]
+            blocks.append((X, each.y, each.groups, each.times, n_runs + runs))
+            n_runs += runs.max() + 1
+        X, y, groups, times, runs = map(np.concatenate, zip(*blocks, strict=True))
+        return replace(first, X=X, y=y, groups=groups, times=times, runs=runs)
+
+
+def check_same_channels(ch_names, people=None):
+    """Check that recordings have the same channels, in any order.
+
+    Parameters
+    ----------
+    ch_names : sequence of sequence of str
+        Channels of each recording.
+    people : sequence | None
+        Whose they are, for the message.
+
+    Raises
+    ------
+    ValueError
+        If they differ: by name.
+    """
+    people = range(len(ch_names)) if people is None else people
+    first = set(ch_names[0])
+    for person, names in zip(people, ch_names, strict=True):
+        missing = sorted(first - set(names))
+        further = sorted(set(names) - first)
+        if missing or further:
+            parts = [f"lacks {listing(missing)}"] if missing else []
+            parts += [f"has also {listing(further)}"] if further else []
+            raise ValueError(
+                f"The EEG channels differ between recordings: beside the first "
+                f"({people[0]!r}), that of {person!r} {' and '.join(parts)}. Bad "
+                "channels count as missing. Repair them with raw.interpolate_bads(), "
+                "give picks that all have, or take the common channels with "
+                "mne.channels.equalize_channels(raws)."
+            )
+
+
+def _check_like(pairs, first):
+    """Compare pairs with the first ones."""
+    for name in ("features", "bands"):
+        mine, its = getattr(pairs, name), getattr(first, name)
+        if mine != its:
+            raise ValueError(f"The pairs differ in {name}: {its} and {mine}.")
+    if abs(pairs.t_r / first.t_r - 1) > SAME_T_R:
+        raise ValueError(
+            f"The pairs differ in repetition time: {first.t_r:g} and {pairs.t_r:g} s. "
+            "Lags mean other times then: treat them separately."
+        )
+    for name in ("X", "y"):
+        mine, its = getattr(pairs, name).shape[1:], getattr(first, name).shape[1:]
+        if mine != its:
+            raise ValueError(
+                f"{name} has pairs of the shapes {its} and {mine}. Use the same "
+                "sampling rate, windows and mask for all recordings."
+            )

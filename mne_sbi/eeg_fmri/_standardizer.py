@@ -1,0 +1,171 @@
+"""Standardisation of EEG features within each recording."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from .._checks import check_array
+
+
+class RecordingStandardizer(TransformerMixin, BaseEstimator):
+    """Give the EEG features of each recording zero mean and unit standard deviation.
+
+    Impedances, caps and skulls give each recording a scale of its own, which says
+    nothing about the person's fMRI. The mean and the standard deviation are of the
+    recording itself, also of one that was not there in ``fit``. That is no leak: fMRI
+    is not used. It does mean that a prediction needs a recording of some minutes, not
+    a single window.
+
+    Parameters
+    ----------
+    axis : int | tuple of int
+        Axes over which the mean and the standard deviation are taken: pairs, and the
+        last one, which is lags, windows or samples for the arrays of
+        :func:`make_pairs`. All lags of a feature are the same series, so they share
+        their scale. Arrays with two axes are always averaged over pairs only.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Length of the second axis in ``fit``.
+
+    See Also
+    --------
+    make_pairs : Does the same by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mne_sbi.eeg_fmri import RecordingStandardizer
+    >>> X = np.random.default_rng(0).normal(7.0, 2.0, (50, 3, 5, 4))
+    >>> Z = RecordingStandardizer().fit_transform(X, groups=np.repeat([0, 1], 25))
+    >>> Z[:25, 0, 0].std().round(3)
+    np.float32(1.0)
+    """
+
+    __metadata_request__transform = {"groups": True}
+    __metadata_request__fit = {"groups": True}
+
+    def __init__(self, axis=(0, -1)):
+        self.axis = axis
+
+    def fit(self, X, y=None, groups=None):
+        """Check the array; nothing is learnt from it.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_pairs, n_channels, ...)
+            EEG features.
+        y : None
+            Ignored.
+        groups : array_like of shape (n_pairs,) | None
+            Recording of each pair.
+
+        Returns
+        -------
+        self : RecordingStandardizer
+            The transformer.
+        """
+        X = self._check(X)
+        self._codes(groups, len(X))
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X, groups=None):
+        """Standardise each recording.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_pairs, n_channels, ...)
+            EEG features.
+        groups : array_like of shape (n_pairs,) | None
+            Recording of each pair; a person stands for one, if there is one each.
+            ``None`` if all are of one recording.
+
+        Returns
+        -------
+        Z : ndarray of float32, shape (n_pairs, n_channels, ...)
+            Standardised features.
+
+        Raises
+        ------
+        ValueError
+            If a feature is constant in a recording.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self)
+        X = self._check(X)
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.shape[1]} channels or features, but fit had "
+                f"{self.n_features_in_}."
+            )
+        return standardize_recordings(X, self._codes(groups, len(X)), self.axis)
+
+    def fit_transform(self, X, y=None, groups=None):
+        """Standardise each recording, as ``fit`` and ``transform`` together."""
+        return self.fit(X, groups=groups).transform(X, groups=groups)
+
+    def _check(self, X):
+        X = check_array("X", X, dtype=None)
+        if X.ndim < 2 or not len(X):
+            raise ValueError(
+                "X must be EEG features of one pair or more, with the shape (n_pairs, "
+                f"n_channels, ...), got an array of the shape {X.shape}."
+            )
+        return X
+
+    def _codes(self, groups, n_pairs):
+        if groups is None:
+            return np.zeros(n_pairs, dtype=int)
+        groups = check_array("groups", groups, shape=(n_pairs,), dtype=None)
+        return np.unique(groups, return_inverse=True)[1]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.requires_fit = True
+        return tags
+
+
+def standardize_recordings(X, codes, axis=(0, -1)):
+    """Give each recording zero mean and unit standard deviation.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n_pairs, n_channels, ...)
+        EEG features.
+    codes : ndarray of int, shape (n_pairs,)
+        Recording of each pair.
+    axis : tuple of int
+        Axes of the mean; the first only, where ``X`` has two.
+
+    Returns
+    -------
+    Z : ndarray of float32, shape (n_pairs, n_channels, ...)
+        Standardised features.
+
+    Raises
+    ------
+    ValueError
+        If a feature is constant in a recording.
+    """
+    axis = 0 if X.ndim == 2 else axis
+    Z = np.empty(X.shape, dtype=np.float32)
+    for code in np.unique(codes):
+        rows = codes == code
+        part = X[rows]
+        mean = part.mean(axis=axis, keepdims=True, dtype=float)
+        sd = part.std(axis=axis, keepdims=True, dtype=float)
+        # What rounding in single precision leaves of a constant is no variation.
+        constant = sd <= 1e-6 * np.abs(mean)
+        if constant.any():
+            _, *index = np.argwhere(constant)[0].tolist()
+            kept = tuple(i for i, n in zip(index, sd.shape[1:], strict=True) if n > 1)
+            raise ValueError(
+                f"{constant.sum()} features are constant in recording number {code}, "
+                f"the first at index {kept or tuple(index)} of the axes after pairs. "
+                "Leave the channel out, or give longer recordings."
+            )
+        Z[rows] = (part - mean) / sd
+    return Z
