@@ -20,6 +20,24 @@ def add_fetch(commands):
     parser.add_argument(
         "--path", metavar="FOLDER", help="where the files go (default: the cache)"
     )
+    parser.add_argument(
+        "--subjects",
+        nargs="+",
+        metavar="NAME",
+        help="only these people; for EEG recorded with fMRI",
+    )
+    parser.add_argument(
+        "--what",
+        nargs="+",
+        metavar="PART",
+        help="only these parts, such as eeg, bold or scores; for EEG recorded with "
+        "fMRI",
+    )
+    parser.add_argument(
+        "--allow-unverified",
+        action="store_true",
+        help="download files of which nobody has published a hash",
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=_run)
 
@@ -28,22 +46,34 @@ def _run(options):
     if options.name is None:
         print("\n".join(list_lines()))
     else:
-        print(fetch(options.name, options.path, not options.quiet))
+        print(
+            fetch(
+                options.name,
+                options.path,
+                not options.quiet,
+                subjects=options.subjects,
+                what=options.what,
+                allow_unverified=options.allow_unverified,
+            )
+        )
 
 
 def list_lines():
     """Return the lines of the list of data sets."""
     from ..datasets import list_datasets
+    from ..datasets._download import format_size
     from ._tables import format_table
 
     rows = [("name", "size", "licence", "here", "content")]
     for info in list_datasets(details=True):
         here = "yes" if info.available else "no"
-        rows.append((info.name, _size(info.bytes), info.licence, here, info.title))
+        rows.append(
+            (info.name, format_size(info.bytes), info.licence, here, info.title)
+        )
     return [*format_table(rows), "", "Type: mne_sbi fetch NAME"]
 
 
-def fetch(name, path, progress):
+def fetch(name, path, progress, *, subjects=None, what=None, allow_unverified=False):
     """Download a data set, unless it is there.
 
     Parameters
@@ -54,24 +84,39 @@ def fetch(name, path, progress):
         Folder of the files.
     progress : bool
         Show progress.
+    subjects, what, allow_unverified
+        For EEG recorded with fMRI, as in :func:`~mne_sbi.datasets.fetch_eeg_fmri`.
 
     Returns
     -------
     text : str
         Where it is, and its licence.
     """
-    from .._checks import check_option
-    from ..datasets import list_datasets
+    from .._checks import check_option, listing
+    from ..datasets import fetch_eeg_fmri, list_datasets
     from ..datasets._download import fetch_files
+    from ..datasets._eeg_fmri_files import SETS
 
     infos = {info.name: info for info in list_datasets(details=True)}
     info = infos[check_option("NAME", name, list(infos))]
-    folder = fetch_files(
-        name, path, download=True, verbose=progress, call=f"mne_sbi fetch {name}"
-    )
+    if name in SETS:
+        folder = fetch_eeg_fmri(
+            name,
+            subjects,
+            what=what,
+            path=path,
+            allow_unverified=allow_unverified,
+            verbose=None if progress else False,
+        )
+    elif subjects or what:
+        raise ValueError(f"{name!r} comes as a whole: leave out --subjects and --what.")
+    else:
+        folder = fetch_files(
+            name, path, download=True, verbose=progress, call=f"mne_sbi fetch {name}"
+        )
+    files = "" if subjects or what else f"Files: {listing(info.files, 5)}\n"
     return (
-        f"{info.title}\n"
-        f"Files: {', '.join(info.files)}\n"
+        f"{info.title}\n{files}"
         f"Folder: {folder}\n"
         f"Licence: {info.licence}\n"
         f"In Python: mne_sbi.datasets.{_call(info.function, path)}"
@@ -85,7 +130,3 @@ def _call(function, path):
     start = function.removesuffix(")")
     comma = "" if start.endswith("(") else ", "
     return f"{start}{comma}path={str(path)!r})"
-
-
-def _size(n_bytes):
-    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:.0f} kB"

@@ -1,6 +1,12 @@
 from ._download import DatasetInfo as DatasetInfo
 from ._download import DownloadError as DownloadError
 from ._download import list_datasets as list_datasets
+from ._eeg_fmri import fetch_eeg_fmri as fetch_eeg_fmri
+from ._eeg_fmri import read_eeg_fmri as read_eeg_fmri
+from ._eeg_fmri_runs import EEGfMRIRun as EEGfMRIRun
+from ._eeg_fmri_sleep import SleepFeatures as SleepFeatures
+from ._eeg_fmri_sleep import make_sleep_pairs as make_sleep_pairs
+from ._eeg_fmri_sleep import read_sleep_features as read_sleep_features
 from ._parcels import load_parcels as load_parcels
 from ._preprocess import clip_weights as clip_weights
 from ._preprocess import symmetrize_hemispheres as symmetrize_hemispheres

@@ -27,7 +27,12 @@ class DownloadError(OSError):
 
 @dataclass(frozen=True)
 class RegistryEntry:
-    """One file that can be downloaded."""
+    """One file that can be downloaded.
+
+    ``file`` is its name, or its path in the data set's folder with forward slashes.
+    The content is checked by ``sha256``; by ``md5`` where the source publishes nothing
+    else; and not at all where both are empty.
+    """
 
     file: str
     datasets: tuple[str, ...]
@@ -35,6 +40,12 @@ class RegistryEntry:
     sha256: str
     licence: str
     url: str
+    md5: str = ""
+
+    @property
+    def hash(self):
+        """Name of the algorithm and hash of the content; empty if unknown."""
+        return ("sha256", self.sha256) if self.sha256 else ("md5", self.md5)
 
 
 @dataclass(frozen=True)
@@ -115,11 +126,13 @@ def list_datasets(details=False):
     datasets : list of str | list of DatasetInfo
         The datasets, sorted by name. Nothing is downloaded.
     """
+    from ._eeg_fmri_files import list_sets
+
     if not details:
-        return sorted(_TITLES)
+        return sorted([*_TITLES, *list_sets()])
     folder = data_folder(None)
-    infos = []
-    for name in sorted(_TITLES):
+    infos = list_sets(folder)
+    for name in _TITLES:
         entries = dataset_files(name)
         infos.append(
             DatasetInfo(
@@ -133,7 +146,7 @@ def list_datasets(details=False):
                 available=all((folder / entry.file).exists() for entry in entries),
             )
         )
-    return infos
+    return sorted(infos, key=lambda info: info.name)
 
 
 def dataset_files(name):
@@ -185,25 +198,27 @@ def fetch_file(entry, folder, *, download=True, verbose=None, call="fetch_*()"):
     """Make sure that one registered file is in a folder, and whole."""
     target = folder / entry.file
     if target.exists():
-        if _sha256(target) == entry.sha256:
+        algorithm, expected = entry.hash
+        found = hash_file(target, algorithm)
+        if found == expected:
             return target
         if not download:
             raise DownloadError(
-                f"{target} is not the registered file: its sha256 is "
-                f"{_sha256(target)}, expected {entry.sha256}. Delete it, or call "
-                f"{call} with download=True to replace it."
+                f"{target} is not the registered file: its {algorithm} is {found}, "
+                f"expected {expected}. Delete it, or call {call} with download=True to "
+                "replace it."
             )
         warnings.warn(
-            f"{target} is not the registered file (another sha256): downloading it "
-            "again.",
+            f"{target} is not the registered file (another {algorithm}): downloading "
+            "it again.",
             RuntimeWarning,
             stacklevel=4,
         )
     elif not download:
         raise FileNotFoundError(
             f"{target} does not exist and download=False. Call {call} with "
-            f"download=True (the file has {_size(entry.bytes)}), or download it "
-            f"yourself from {entry.url} into {folder}."
+            f"download=True (the file has {format_size(entry.bytes)}), or download it "
+            f"yourself from {entry.url} into {target.parent}."
         )
     _download(entry, folder, verbose is None or bool(verbose))
     return target
@@ -213,20 +228,22 @@ def _download(entry, folder, progress):
     """Download one file; nothing remains of a download that fails."""
     import pooch
 
-    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    target = folder / entry.file
+    created = [path for path in target.parents if not path.exists()]
+    algorithm, expected = entry.hash
     try:
         # pooch writes to a temporary name in the same folder, compares the hash and
         # only then renames; the temporary file is deleted whatever happens.
         with _quiet(pooch.get_logger()):
             pooch.retrieve(
                 entry.url,
-                known_hash=f"sha256:{entry.sha256}",
-                fname=entry.file,
-                path=folder,
+                known_hash=f"{algorithm}:{expected}" if expected else None,
+                fname=target.name,
+                path=target.parent,
                 downloader=_make_downloader(entry, progress),
             )
     except (OSError, ValueError) as error:  # ValueError: the hash does not match
-        raise DownloadError(_message(entry, folder, error)) from error
+        raise DownloadError(_message(entry, target, error)) from error
     finally:
         # After a failure the folders that we made are empty again.
         for path in created:
@@ -250,8 +267,8 @@ def _make_downloader(entry, progress):
             with (
                 open(output_file, "wb") as fid,
                 tqdm(
-                    total=entry.bytes,
-                    desc=entry.file,
+                    total=entry.bytes or None,
+                    desc=entry.file.rpartition("/")[-1],
                     unit="B",
                     unit_scale=True,
                     disable=not progress,
@@ -264,7 +281,7 @@ def _make_downloader(entry, progress):
     return download
 
 
-def _message(entry, folder, error):
+def _message(entry, target, error):
     """Say what went wrong and how to get the file by hand."""
     import requests
 
@@ -277,14 +294,20 @@ def _message(entry, folder, error):
         what = "the folder cannot be written to"
     else:
         what = "the transfer did not complete (no network, or it was cut off)"
+    algorithm, expected = entry.hash
+    remedy = "Try again."
+    if expected:
+        remedy = (
+            "Try again, or download the file yourself and put it, under the name "
+            f"{target.name}, into that folder."
+        )
     return (
         f"Could not download {entry.file}: {what}.\n"
         f"  from:    {entry.url}\n"
-        f"  to:      {folder}\n"
-        f"  sha256:  {entry.sha256}\n"
+        f"  to:      {target.parent}\n"
+        f"  {algorithm + ':':8} {expected or 'not published'}\n"
         f"  cause:   {type(error).__name__}: {error}\n"
-        "Nothing was written. Try again, or download the file yourself and put it, "
-        f"under the name {entry.file}, into that folder."
+        f"Nothing was written. {remedy}"
     )
 
 
@@ -299,10 +322,15 @@ def _quiet(logger):
         logger.setLevel(level)
 
 
-def _sha256(fname):
+def hash_file(fname, algorithm="sha256"):
+    """Compute the hash of a file's content."""
     with open(fname, "rb") as fid:
-        return hashlib.file_digest(fid, "sha256").hexdigest()
+        return hashlib.file_digest(fid, algorithm).hexdigest()
 
 
-def _size(n_bytes):
-    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:.0f} kB"
+def format_size(n_bytes):
+    """Write a number of bytes for people."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return f"{n_bytes / 1e3:.0f} kB"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mne_sbi import datasets
 from mne_sbi.commands import main
 from mne_sbi.datasets import _download, list_datasets
 
@@ -13,7 +14,7 @@ def test_list(cache_dir, capsys):
     for info, row in zip(list_datasets(details=True), rows, strict=False):
         name, number, unit, licence, here = row.split()[:5]
         assert (name, licence, here) == (info.name, info.licence, "no")
-        scale = {"kB": 1e3, "MB": 1e6}[unit]
+        scale = {"kB": 1e3, "MB": 1e6, "GB": 1e9}[unit]
         assert float(number) * scale == pytest.approx(info.bytes, rel=0.05)
         assert info.title in row
 
@@ -46,6 +47,26 @@ def test_fetch(fetched, tmp_path, capsys):
         ("hcp_desikan86", None, True, True),
         ("spectrome", "here", True, False),
     ]
+
+
+def test_fetch_eeg_fmri(monkeypatch, tmp_path, capsys):
+    calls = []
+
+    def fetch_eeg_fmri(name, subjects, **settings):
+        calls.append((name, subjects, settings))
+        return tmp_path
+
+    monkeypatch.setattr(datasets, "fetch_eeg_fmri", fetch_eeg_fmri)
+    command = ["fetch", "xp1", "--subjects", "xp101", "--what", "eeg", "bold"]
+    assert main([*command, "--quiet"]) == 0
+    settings = {"what": ["eeg", "bold"], "path": None, "verbose": False}
+    settings["allow_unverified"] = False
+    assert calls == [("xp1", ["xp101"], settings)]
+    assert "fetch_eeg_fmri('xp1')" in capsys.readouterr().out
+    assert main(["fetch", "oddball", "--allow-unverified"]) == 0
+    assert calls[1][2]["allow_unverified"] and calls[1][2]["verbose"] is None
+    assert main(["fetch", "spectrome", "--subjects", "sub-01"]) == 1
+    assert "leave out --subjects" in capsys.readouterr().err
 
 
 def test_files_that_are_there_are_not_downloaded(shared_data, monkeypatch, capsys):

@@ -2,8 +2,6 @@
 
 import dataclasses
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -22,47 +20,16 @@ from mne_sbi.datasets._download import (
     fetch_file,
     read_registry,
 )
+from mne_sbi.datasets._eeg_fmri_files import read_set
 
 CONTENT = bytes(range(256)) * 2000
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Serves what the test put into ``server.pages``; the path says how."""
-
-    def do_GET(self):
-        self.server.requests.append(self.path)
-        body = self.server.pages.get(self.path)
-        if body is None:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.path.startswith("/cut/"):
-            # Announces everything, sends half, closes the connection.
-            self.wfile.write(body[: len(body) // 2])
-            self.close_connection = True
-        else:
-            self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
-def server(monkeypatch):
-    """A server with ``pages`` (dict), ``requests`` (list) and ``url``."""
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.pages, httpd.requests = {"/good/file.bin": CONTENT}, []
-    httpd.url = f"http://127.0.0.1:{httpd.server_port}"
-    thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield httpd
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
+def server(server):
+    """A server with one file."""
+    server.pages["/good/file.bin"] = CONTENT
+    return server
 
 
 def make_entry(url, content=CONTENT, file="file.bin"):
@@ -191,12 +158,23 @@ def test_registry():
 
 
 def test_list_datasets(cache_dir):
-    assert list_datasets() == ["hcp_desikan86", "spectrome"]
+    assert list_datasets() == [
+        "hcp_desikan86",
+        "oddball",
+        "sleep_features",
+        "spectrome",
+        "xp1",
+        "xp2",
+    ]
     infos = list_datasets(details=True)
     assert [info.name for info in infos] == list_datasets()
     assert not any(info.available for info in infos)
     assert infos[0].bytes == 44843 + 46888
     assert infos[0].folder == str(cache_dir / "data")
+    assert infos[4].folder == str(cache_dir / "data" / "ds002336")
+    assert infos[4].bytes == sum(
+        entry.bytes for part, entry in read_set("xp1") if part != "scores"
+    )
     assert not cache_dir.exists()
 
 

@@ -1,0 +1,76 @@
+"""Tables of text whose encoding and names of columns differ from person to person."""
+
+import codecs
+import io
+import re
+
+import numpy as np
+
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def read_text(fname):
+    """Read a text file in UTF-8, or in UTF-16 if its byte order mark says so."""
+    content = fname.read_bytes()
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return content.decode(encoding)
+    return content.decode("utf-8")
+
+
+def read_table(fname, names, optional):
+    """Read columns of numbers from a table that is separated by tabs.
+
+    Parameters
+    ----------
+    fname : pathlib.Path
+        The file.
+    names, optional : dict of str to tuple of str
+        The columns, and how they may be called in the file: in small letters, without
+        anything but letters and digits.
+
+    Returns
+    -------
+    columns : dict of str to array
+        Floats; NaN where the table has nothing. Optional ones may be absent.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or ambiguous, or holds text.
+    """
+    import pandas as pd
+
+    text = io.StringIO(read_text(fname))
+    table = pd.read_csv(text, sep="\t", na_values=["n/a"], skipinitialspace=True)
+    plain = [re.sub(r"[^a-z0-9]", "", str(column).lower()) for column in table.columns]
+    columns = {}
+    for name, spellings in (names | optional).items():
+        found = [i for i, column in enumerate(plain) if column in spellings]
+        if not found and name in names:
+            # Such as "alpha_power" or "SW (log)".
+            found = [
+                i for i, column in enumerate(plain) if column.startswith(spellings)
+            ]
+        if len(found) == 1:
+            columns[name] = _to_numbers(table.iloc[:, found[0]], fname)
+        elif name in names:
+            what = "no column" if not found else "several columns"
+            raise ValueError(
+                f"{fname.name} has {what} for {name!r}; there are "
+                f"{', '.join(map(str, table.columns))}."
+            )
+    return columns
+
+
+def _to_numbers(column, fname):
+    try:
+        return np.asarray(column, float)
+    except ValueError as error:
+        raise ValueError(
+            f"{fname.name}: the column {column.name!r} must hold numbers: {error}"
+        ) from error
