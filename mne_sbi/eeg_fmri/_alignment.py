@@ -145,9 +145,10 @@ def align_volumes(
     A marker at time :math:`m_i` belongs to volume
     :math:`k_i = \mathrm{round}((m_i - b) / a)`; the line :math:`a k + b` is fitted by
     least squares, first to the longest stretch of regular markers and then to ever
-    wider surroundings of it, without markers that are further than five robust
-    standard deviations from it. So the errors of the spacing never add up to half a
-    volume, and neither the first marker nor any other has a special role.
+    wider surroundings of it. Markers further than five robust standard deviations from
+    it take no part, and those beyond the tolerance belong to no volume. So the errors
+    of the spacing never add up to half a volume, and neither the first marker nor any
+    other has a special role.
 
     With ``t_r``, ``n_volumes`` and a single marker, which is then the scan's start, the
     onsets are computed from it.
@@ -245,30 +246,31 @@ def _place(grid, n_volumes, first_onset, duration):
         return first, n_volumes
     if n_volumes is None:
         return low, high - low + 1
-    ends = sorted((low, high - n_volumes + 1))
-    starts = np.arange(ends[0], ends[1] + 1)
-    onsets = grid.onset(starts)
-    last = onsets + (n_volumes - 0.5) * grid.period
-    possible = starts[(onsets > -0.5 * grid.period) & (last <= duration)]
-    if len(possible) > 1:
-        raise ValueError(_ambiguous(grid, n_volumes, possible))
-    # Where none is possible, the check of the recording's end says so.
-    return (possible[0] if len(possible) else ends[0]), n_volumes
+    if n_volumes != high - low + 1:
+        # Where the recording begins or ends does not tell: it may have been started
+        # late or stopped early as well as lost a marker.
+        _refuse_to_guess(grid, n_volumes, duration)
+    return low, n_volumes
 
 
-def _ambiguous(grid, n_volumes, possible):
+def _refuse_to_guess(grid, n_volumes, duration):
     """Say that the first volume could be at several places."""
-    span = grid.slots[-1] - grid.slots[0] + 1
-    early, late = grid.onset(possible[[0, -1]])
+    low, high = grid.slots[0], grid.slots[-1]
+    first, other = grid.onset(np.array([low, high - n_volumes + 1]))
+    span = high - low + 1
     if span < n_volumes:
-        what, when = "their first", ("first markers are lost", "last markers are lost")
+        early = VolumeTiming(first + grid.period * np.arange(n_volumes), grid.period)
+        lost = (
+            f"If markers of its first volumes are lost, give first_onset={other:.6g}."
+        )
+        check_inside(early, duration, lost)
+        when = "markers at the end are lost", "markers at the beginning are lost"
     else:
-        what = "the scan's first"
-        when = ("last markers have no volume", "first markers are of dummy volumes")
-    return (
+        when = "the last have no volume", "the first are of dummy volumes"
+    raise ValueError(
         f"The markers reach over {span} volumes, but n_volumes is {n_volumes}: it is "
-        f"not clear which is {what}. Give first_onset={early:.6g} if the {when[0]}, or "
-        f"first_onset={late:.6g} if the {when[1]}."
+        f"not clear which is the scan's first. Give first_onset={first:.6g} if "
+        f"{when[0]}, or first_onset={other:.6g} if {when[1]}."
     )
 
 
@@ -286,7 +288,7 @@ def _count(grid, first, n_volumes):
     )
 
 
-def check_inside(timing, duration):
+def check_inside(timing, duration, hint=""):
     """Check that a recording covers a scan, up to half of its last volume.
 
     Parameters
@@ -295,6 +297,8 @@ def check_inside(timing, duration):
         Of the scan.
     duration : float
         Of the recording, in s.
+    hint : str
+        What else could be the reason, for the message.
 
     Raises
     ------
@@ -316,5 +320,5 @@ def check_inside(timing, duration):
             f"{len(timing)} volumes begins at {timing.onsets[-1]:.6g} s: {n_fit} "
             "volumes fit. If the EEG was stopped early, leave the others out, with "
             f"nilearn.image.index_img(bold_img, slice(0, {n_fit})) and "
-            f"n_volumes={n_fit}."
+            f"n_volumes={n_fit}. {hint}".rstrip()
         )

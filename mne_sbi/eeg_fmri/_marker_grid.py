@@ -67,13 +67,12 @@ def fit_grid(times, t_r, tolerance, sample, source):
     line = _grow(times, period, tolerance, source)
     slots, residuals, best = _assign(times, line, tolerance)
     for _ in range(3):
+        # What is far off for its like has no say, but it is still its volume's marker.
         best &= np.abs(residuals) <= _limit(residuals[best], sample, tolerance)
         line = _line(slots[best], times[best], line)
         slots, residuals, best = _assign(times, line, tolerance)
-    best &= np.abs(residuals) <= _limit(residuals[best], sample, tolerance)
-    near = np.abs(residuals) <= tolerance
-    doubled = near & ~best & np.isin(slots, slots[best])
-    n_off = int(len(times) - best.sum() - doubled.sum())
+    n_near = int((np.abs(residuals) <= tolerance).sum())
+    n_off = len(times) - n_near
     if n_off > max(2, _MANY_OFF * best.sum()):
         raise ValueError(
             f"The markers {source} are on no regular grid: with a step of "
@@ -82,7 +81,7 @@ def fit_grid(times, t_r, tolerance, sample, source):
             "it to one (raw.crop); if markers jitter more, give a larger tolerance."
         )
     return MarkerGrid(
-        line[1], line[0], slots[best], residuals[best], int(doubled.sum()), n_off
+        line[1], line[0], slots[best], residuals[best], n_near - int(best.sum()), n_off
     )
 
 
@@ -163,7 +162,7 @@ def _assign(times, line, tolerance):
 
 
 def _limit(residuals, sample, tolerance):
-    """Return the distance in s from which a marker is taken for another's."""
+    """Return the distance in s up to which markers take part in the fit."""
     # Four fifths are believed. The median would not do: rounded to samples, most
     # distances are often zero and the others one sample.
     spread = np.quantile(np.abs(residuals), 0.8) / 1.2816

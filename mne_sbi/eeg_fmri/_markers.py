@@ -109,7 +109,7 @@ def _from_stim(raw, event_id):
     if event_id is None and len(kinds) > 1:
         raise ValueError(
             f"The stimulus channel has several events: {_counts(kinds)}. Say which is "
-            f"the marker of volumes, for example event={next(iter(kinds))}."
+            f"the marker of volumes, for example event={kinds.most_common(1)[0][0]}."
         )
     if event_id is not None:
         events = events[events[:, 2] == event_id]

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from mne_sbi.eeg_fmri._standardizer import RecordingStandardizer
+
+
+@pytest.fixture
+def X():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3, 5, 4))
+    scale = rng.uniform(0.5, 5, (3, 3, 5, 1))
+    offset = rng.normal(-11, 1, (3, 3, 5, 1))
+    return scale[np.arange(60) % 3] * X + offset[np.arange(60) % 3]
+
+
+GROUPS = np.array(["ann", "bob", "cid"])[np.arange(60) % 3]
+
+
+def test_each_recording_has_its_own_scale(X):
+    Z = RecordingStandardizer().fit_transform(X, groups=GROUPS)
+    assert Z.dtype == np.float32 and Z.shape == X.shape
+    for person in np.unique(GROUPS):
+        part = X[person == GROUPS]
+        mean = part.mean(axis=(0, 3), keepdims=True)
+        expected = (part - mean) / part.std(axis=(0, 3), keepdims=True)
+        np.testing.assert_allclose(Z[person == GROUPS], expected, atol=1e-5)
+
+
+def test_without_groups_all_are_one_recording(X):
+    Z = RecordingStandardizer().fit(X).transform(X)
+    np.testing.assert_allclose(Z.mean(axis=(0, 3)), 0, atol=1e-5)
+    np.testing.assert_allclose(Z.std(axis=(0, 3)), 1, atol=1e-5)
+
+
+def test_a_new_recording_is_standardised_by_itself(X):
+    fitted = RecordingStandardizer().fit(X, groups=GROUPS)
+    new = X[GROUPS == "bob"]
+    both = fitted.transform(X, groups=GROUPS)[GROUPS == "bob"]
+    np.testing.assert_array_equal(
+        fitted.transform(10 * new + 3)[0].round(3), both[0].round(3)
+    )
+
+
+def test_columns_are_standardised_over_pairs_only(X):
+    flat = X.reshape(60, -1)
+    Z = RecordingStandardizer().fit_transform(flat, groups=GROUPS)
+    np.testing.assert_allclose(Z[GROUPS == "ann"].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(Z[GROUPS == "ann"].std(axis=0), 1, atol=1e-5)
+    own = RecordingStandardizer(axis=0).fit_transform(X, groups=GROUPS)
+    np.testing.assert_allclose(own.reshape(60, -1), Z, atol=1e-6)
+
+
+def test_constant_features_are_named_by_their_index(X):
+    X[GROUPS == "bob", 2, 1] = 4.0
+    with pytest.raises(ValueError, match=r"1 features .* number 1, .* \(2, 1\) of"):
+        RecordingStandardizer().fit_transform(X, groups=GROUPS)
+
+
+def test_other_arrays_are_refused(X):
+    fitted = RecordingStandardizer().fit(X)
+    with pytest.raises(ValueError, match="X has 2 channels or features, but fit had 3"):
+        fitted.transform(X[:, :2])
+    with pytest.raises(ValueError, match=r"groups must have shape \(60,\)"):
+        fitted.transform(X, groups=GROUPS[:5])
+    with pytest.raises(ValueError, match="shape .n_pairs, n_channels"):
+        fitted.transform(X[:, 0, 0, 0])
+    with pytest.raises(ValueError, match="must be finite"):
+        fitted.transform(np.where(X > 20, np.nan, X) * np.nan)
+
+
+def test_groups_are_routed_through_a_pipeline(X):
+    y = np.random.default_rng(1).normal(size=60)
+    with sklearn.config_context(enable_metadata_routing=True):
+        flat = FunctionTransformer(lambda Z: Z.reshape(len(Z), -1))
+        pipe = make_pipeline(RecordingStandardizer(), flat, Ridge())
+        pipe.fit(X, y, groups=GROUPS)
+        predicted = pipe.predict(X, groups=GROUPS)
+        explicit = RecordingStandardizer().set_transform_request(groups=True)
+        assert clone(explicit).get_metadata_routing().transform.requests == {
+            "groups": True
+        }
+    Z = RecordingStandardizer().fit_transform(X, groups=GROUPS).reshape(60, -1)
+    np.testing.assert_allclose(predicted, Ridge().fit(Z, y).predict(Z), atol=1e-5)
