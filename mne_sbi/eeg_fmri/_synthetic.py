@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_option, draw_seed
-from ._bands import BANDS
+from .._checks import draw_seed
 from ._bold import read_bold
 from ._synthetic_bold import (
     HRF_LENGTH,
@@ -21,14 +20,11 @@ from ._synthetic_bold import (
     voxel_correlation,
 )
 from ._synthetic_head import make_group, make_person
+from ._synthetic_scan import Scan, check_count, check_voxel_size, make_info
 from ._synthetic_sources import compute_moments, draw_log_power, make_eeg
 
 # What the scanner writes into the EEG at the onset of each volume.
 MARKER = "Response/R128"
-# Voxels must be small enough to hold all regions, and large enough for the memory.
-_VOXEL_SIZES = (0.003, 0.015)  # m
-# Fewer volumes than this have no power left between drift and the slowest networks.
-_LEAST_VOLUMES = 16
 
 
 class Ceiling(NamedTuple):
@@ -222,44 +218,30 @@ def simulate_eeg_fmri(
     """
     from mne.utils import ProgressBar, use_log_level
 
-    n_subjects = _check_count("n_subjects", n_subjects, 1)
-    n_volumes = _check_count("n_volumes", n_volumes, _LEAST_VOLUMES)
-    t_r = float(check_array("t_r", t_r, shape=(), positive=True))
-    lead_in = _check_lead_in(lead_in)
-    voxel_size = _check_voxel_size(voxel_size)
-    ceiling = _check_ceiling(ceiling)
-    info = _make_info(montage, _check_sfreq(sfreq))
+    n_subjects = check_count("n_subjects", n_subjects, 1)
+    scan = Scan.from_arguments(n_volumes, t_r, lead_in, ceiling)
+    voxel_size = check_voxel_size(voxel_size)
+    info = make_info(montage, sfreq)
     seed = draw_seed(random_state)
     group = make_group(info, voxel_size, np.random.default_rng([seed, 0]))
-    scan = _Scan(n_volumes, t_r, lead_in, ceiling)
     people = []
     with use_log_level(verbose):
         for i in ProgressBar(range(n_subjects), mesg="Simulating"):
             people.append(_simulate_person(group, scan, [seed, 1 + i]))
     raws, images, visible, motion = (list(parts) for parts in zip(*people, strict=True))
     settings = {
-        "n_subjects": n_subjects, "n_volumes": n_volumes, "t_r": t_r,
-        "sfreq": info["sfreq"], "montage": montage, "voxel_size": voxel_size,
-        "lead_in": lead_in, "ceiling": ceiling, "seed": seed,
-    }  # fmt: skip
+        "n_subjects": n_subjects,
+        "sfreq": info["sfreq"],
+        "montage": montage,
+        "voxel_size": voxel_size,
+        "seed": seed,
+        **scan._asdict(),
+    }
     subjects = [f"{i + 1:02d}" for i in range(n_subjects)]
-    masker = _make_masker(group, t_r)
+    masker = _make_masker(group, scan.t_r)
     return SyntheticEEGfMRI(
-        raws, images, masker, visible, motion, subjects, t_r, settings
+        raws, images, masker, visible, motion, subjects, scan.t_r, settings
     )
-
-
-class _Scan(NamedTuple):
-    """How people are recorded."""
-
-    n_volumes: int
-    t_r: float
-    lead_in: float
-    ceiling: float
-
-    @property
-    def duration(self):
-        return self.lead_in + self.n_volumes * self.t_r
 
 
 def _simulate_person(group, scan, seed):
@@ -289,16 +271,15 @@ def _make_raw(group, person, scan, log_power, motion, rng):
 
     sfreq = group.info["sfreq"]
     n_times = int(np.ceil(scan.duration * sfreq - 1e-6))
-    onsets = scan.lead_in + scan.t_r * np.arange(scan.n_volumes)
     times = np.arange(n_times) / sfreq
-    speed = np.interp(times, onsets + 0.5 * scan.t_r, head_speed(motion), left=0.0)
+    speed = np.interp(times, scan.onsets + 0.5 * scan.t_r, head_speed(motion), left=0.0)
     eeg = make_eeg(
         log_power, person, compute_moments(group.gain), group.electrodes, sfreq,
         n_times, HRF_LENGTH, speed, rng,
     )  # fmt: skip
     raw = mne.io.RawArray(eeg, group.info.copy(), verbose="error")
     # The amplifier can mark samples only.
-    marked = np.round(onsets * sfreq) / sfreq
+    marked = np.round(scan.onsets * sfreq) / sfreq
     return raw.set_annotations(mne.Annotations(marked, 0.0, MARKER))
 
 
@@ -322,69 +303,3 @@ def _make_masker(group, t_r):
     # False, nilearn's default for standardize, is on its way out.
     masker = NiftiMasker(mask_img=image, standardize=None, t_r=t_r, reports=False)
     return masker.fit()
-
-
-def _make_info(montage, sfreq):
-    """Make the info of the channels of a montage."""
-    import mne
-
-    if isinstance(montage, str):
-        mne.utils._check_option("montage", montage, mne.channels.get_builtin_montages())
-        montage = mne.channels.make_standard_montage(montage)
-    if not isinstance(montage, mne.channels.DigMontage):
-        raise TypeError(
-            "montage must be the name of a montage of MNE-Python, such as "
-            f"'biosemi64', or a mne.channels.DigMontage, got {type(montage).__name__}."
-        )
-    if len(montage.ch_names) < 2:
-        raise ValueError("montage must have two electrodes at least.")
-    info = mne.create_info(montage.ch_names, sfreq, "eeg")
-    return info.set_montage(montage)
-
-
-def _check_count(name, value, least):
-    value = int(check_array(name, value, shape=(), dtype=int))
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}.")
-    return value
-
-
-def _check_sfreq(sfreq):
-    sfreq = float(check_array("sfreq", sfreq, shape=(), positive=True))
-    fmax = BANDS["gamma"][1]
-    if sfreq <= 2 * fmax:
-        raise ValueError(
-            f"sfreq must be above {2 * fmax:g} Hz, because the sources have "
-            f"frequencies up to {fmax:g} Hz, got {sfreq:g}."
-        )
-    return sfreq
-
-
-def _check_lead_in(lead_in):
-    lead_in = float(check_array("lead_in", lead_in, shape=()))
-    if lead_in < 0:
-        raise ValueError(
-            f"lead_in must not be negative, got {lead_in:g}. It is the time in s from "
-            "the start of the EEG to the first volume."
-        )
-    return lead_in
-
-
-def _check_voxel_size(voxel_size):
-    voxel_size = float(check_array("voxel_size", voxel_size, shape=()))
-    millimetres = 1000 * voxel_size
-    smallest, largest = _VOXEL_SIZES
-    is_whole = abs(millimetres - round(millimetres)) < 1e-6
-    if not (smallest - 1e-9 <= voxel_size <= largest + 1e-9 and is_whole):
-        raise ValueError(
-            "voxel_size is in m and must be a whole number of millimetres from "
-            f"{smallest:g} to {largest:g}, got {voxel_size:g}. For example, use 0.006."
-        )
-    return voxel_size
-
-
-def _check_ceiling(ceiling):
-    ceiling = float(check_array("ceiling", ceiling, shape=()))
-    if not 0 < ceiling < 1:
-        raise ValueError(f"ceiling is a correlation between 0 and 1, got {ceiling:g}.")
-    return ceiling
