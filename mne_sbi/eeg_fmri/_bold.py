@@ -279,9 +279,9 @@ def _check_finite(data, used):
         raise ValueError(
             f"bold_img has {bad.sum()} values that are NaN or infinite, in "
             f"{bad.any(axis=1).sum()} voxels and {bad.any(axis=0).sum()} of "
-            f"{bad.shape[1]} volumes. Give a mask without these voxels, images without "
-            "these volumes, or replace the values, as nilearn.image.load_img and "
-            "numpy.nan_to_num do."
+            f"{bad.shape[1]} volumes. Give a mask without these voxels, or a scan "
+            "without these volumes, nilearn.image.index_img(bold_img, slice(...)), and "
+            "the onsets of the others as timing."
         )
 
 

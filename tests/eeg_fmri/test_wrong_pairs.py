@@ -1,0 +1,212 @@
+"""Recordings and scans that do not fit together: early errors that say what to do."""
+
+import mne
+import nibabel
+import numpy as np
+import pytest
+from nilearn.maskers import NiftiMasker
+
+from mne_sbi.eeg_fmri._bold import BoldSignal
+from mne_sbi.eeg_fmri._eeg_windows import EEGWindows
+from mne_sbi.eeg_fmri._make_pairs import make_pairs
+
+SFREQ, T_R, N = 100.0, 2.0, 60
+AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
+
+
+def make_raw(names=("Fz", "Cz", "Oz"), t_r=T_R, n=N, start=35.0):
+    rng = np.random.default_rng(0)
+    n_times = int((start + n * t_r) * SFREQ)
+    data = 1e-5 * rng.normal(size=(len(names), n_times))
+    info = mne.create_info(list(names), SFREQ, "eeg")
+    raw = mne.io.RawArray(data, info, verbose="error")
+    raw.set_annotations(mne.Annotations(start + t_r * np.arange(n), 0.0, "R128"))
+    return raw
+
+
+def make_scan(t_r=T_R, n=N, change=None):
+    data = 1000 + 10 * np.random.default_rng(1).normal(size=(4, 3, 2, n))
+    if change is not None:
+        change(data)
+    img = nibabel.Nifti1Image(data.astype(np.float32), AFFINE)
+    img.header.set_zooms((3, 3, 3, t_r))
+    img.header.set_xyzt_units("mm", "sec")
+    return img
+
+
+def make_masker(affine=AFFINE):
+    return NiftiMasker(nibabel.Nifti1Image(np.ones((4, 3, 2), np.uint8), affine))
+
+
+def test_right_ones_are_paired():
+    pairs = make_pairs(make_raw(), make_scan(), make_masker())
+    assert pairs.n_pairs == N
+
+
+def test_a_header_that_disagrees_with_t_r():
+    with pytest.raises(ValueError, match="t_r is 1.5 s, but the image's header says 2"):
+        make_pairs(make_raw(), make_scan(), make_masker(), t_r=1.5)
+
+
+def test_a_header_that_disagrees_with_the_markers():
+    with pytest.raises(ValueError, match="t_r is 2.1 s, but the markers .* 2 s"):
+        make_pairs(make_raw(), make_scan(t_r=2.1), make_masker())
+
+
+def test_eeg_that_is_shorter_than_the_scan():
+    with pytest.raises(ValueError, match="recording ends .* 50 volumes fit.*index_img"):
+        make_pairs(make_raw().crop(0, 35 + 50 * T_R - 0.5), make_scan(), make_masker())
+    timing = 35 + T_R * np.arange(N)
+    with pytest.raises(ValueError, match="recording ends .* 50 volumes fit"):
+        make_pairs(
+            make_raw(n=50), make_scan(), make_masker(), timing=timing, subject="ann"
+        )
+
+
+def test_a_scan_that_is_shorter_than_the_markers():
+    with pytest.raises(ValueError, match="over 60 volumes, but n_volumes is 57"):
+        make_pairs(make_raw(), make_scan(n=57), make_masker())
+
+
+def test_no_markers():
+    raw = make_raw()
+    raw.set_annotations(mne.Annotations([1.0], [0.0], ["Eyes closed"]))
+    with pytest.raises(ValueError, match="no marker of volumes.*'Eyes closed'.*event="):
+        make_pairs(raw, make_scan(), make_masker())
+
+
+def test_channels_that_differ_are_named():
+    raws = [make_raw(), make_raw(("Fz", "Cz", "Pz"))]
+    scans = [make_scan(), make_scan()]
+    with pytest.raises(ValueError, match=r"'bob' lacks Oz and has also Pz.*equalize_"):
+        make_pairs(raws, scans, make_masker(), subject=["ann", "bob"])
+    raws[1] = make_raw()
+    raws[1].info["bads"] = ["Cz"]
+    with pytest.raises(ValueError, match=r"'bob' lacks Cz\. Bad channels"):
+        make_pairs(raws, scans, make_masker(), subject=["ann", "bob"])
+    # Both remedies.
+    picked = EEGWindows(picks=["Fz", "Oz"])
+    pairs = make_pairs(
+        raws, scans, make_masker(), subject=["ann", "bob"], features=picked
+    )
+    assert pairs.ch_names == ("Fz", "Oz")
+    raws = mne.channels.equalize_channels(
+        [make_raw(), make_raw(("Cz", "Pz", "Fz"))], verbose="error"
+    )
+    pairs = make_pairs(raws, scans, make_masker(), subject=["ann", "bob"])
+    assert pairs.ch_names == ("Fz", "Cz")
+
+
+def test_a_mask_that_does_not_overlap():
+    affine = AFFINE.copy()
+    affine[:3, 3] = -300
+    with pytest.raises(ValueError, match="mask and the image do not overlap"):
+        make_pairs(make_raw(), make_scan(), make_masker(affine))
+
+
+def test_constant_voxels():
+    def change(data):
+        data[0, 0, 0] = 7.0
+        data[0, 1] = 0.0
+
+    scan = make_scan(change=change)
+    with pytest.raises(ValueError, match=r"3 of 24 .* constant.*unusable='zero'"):
+        make_pairs(make_raw(), scan, make_masker())
+    signal = BoldSignal(unusable="zero")
+    pairs = make_pairs(make_raw(), scan, make_masker(), signal=signal)
+    assert (pairs.y.std(axis=0) == 0).sum() == 3
+
+
+def test_nan_in_the_scan():
+    def change(data):
+        data[1, 1, :, 5] = np.nan
+
+    with pytest.raises(ValueError, match="2 values that are NaN .* 1 of 60 vol"):
+        make_pairs(make_raw(), make_scan(change=change), make_masker())
+
+
+def test_nan_and_flat_channels_in_the_eeg():
+    raw = make_raw()
+    raw._data[2, 5000] = np.nan
+    with pytest.raises(ValueError, match="Oz have values that are NaN.*at 50 s"):
+        make_pairs(raw, make_scan(), make_masker())
+    raw = make_raw()
+    raw._data[0] = 0.0
+    for features in ("band_power", "raw", EEGWindows("spectrogram", n_freqs=20)):
+        with pytest.raises(ValueError, match="flat|constant"):
+            make_pairs(raw, make_scan(), make_masker(), features=features)
+
+
+def test_repetition_times_that_differ_between_people():
+    raws = [make_raw(), make_raw(t_r=1.5)]
+    scans = [make_scan(), make_scan(t_r=1.5)]
+    with pytest.raises(ValueError, match="'ann' has 2 s, but 'bob': 1.5 s"):
+        make_pairs(raws, scans, make_masker(), subject=["ann", "bob"])
+
+
+def test_times_that_do_not_belong_to_the_scan():
+    timing = 35 + T_R * np.arange(N)
+    with pytest.raises(ValueError, match="timing has 58 volumes, but the scan has 60"):
+        make_pairs(make_raw(), make_scan(), make_masker(), timing=timing[:58])
+    with pytest.raises(ValueError, match="every 0.02 s by timing.*onsets are in s"):
+        make_pairs(make_raw(), make_scan(), make_masker(), timing=timing / 100)
+
+
+def test_lists_of_different_lengths():
+    raws, scans = [make_raw()] * 2, [make_scan()] * 3
+    with pytest.raises(ValueError, match="'raw': 2, 'bold_img': 3"):
+        make_pairs(raws, scans, make_masker(), subject=[0, 1])
+    with pytest.raises(TypeError, match="bold_img must be one too"):
+        make_pairs(raws, make_scan(), make_masker())
+    with pytest.raises(ValueError, match="subject names 3 people for 2 recordings"):
+        make_pairs(raws, scans[:2], make_masker(), subject=[0, 1, 2])
+    with pytest.raises(ValueError, match="not known whose the recordings are"):
+        make_pairs(raws, scans[:2], make_masker())
+
+
+@pytest.mark.parametrize(
+    "settings, error, message",
+    [
+        (
+            {"features": "bandpower"},
+            ValueError,
+            "Did you mean 'band_power'",
+        ),
+        ({"features": 3}, TypeError, "EEGWindows"),
+        ({"signal": "psc"}, TypeError, "signal must be BoldSignal"),
+    ],
+)
+def test_wrong_settings(settings, error, message):
+    with pytest.raises(error, match=message):
+        make_pairs(make_raw(), make_scan(), make_masker(), **settings)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"standardize": "channels"}, "is for features='spectrogram'"),
+        ({"standardize": "channel"}, "Did you mean 'channels'"),
+        ({"slice_time_ref": 1.5}, "slice_time_ref must be between 0"),
+        ({"n_lags": 0}, "n_lags must be positive"),
+        ({"n_skip": -1}, "n_skip must not be negative"),
+        ({"duration": 0}, "duration must be positive"),
+        ({"sfreq": -5}, "sfreq must be positive"),
+    ],
+)
+def test_wrong_settings_of_windows(settings, message):
+    with pytest.raises(ValueError, match=message):
+        EEGWindows(**settings)
+
+
+def test_windows_that_leave_no_volume():
+    with pytest.raises(ValueError, match="n_skip=50 .* leave none of 60"):
+        make_pairs(
+            make_raw(), make_scan(), make_masker(), features=EEGWindows(n_skip=50)
+        )
+
+
+def test_what_is_no_recording():
+    with pytest.raises(TypeError, match="raw must be an mne.io.Raw, got ndarray"):
+        make_pairs(np.zeros((3, 100)), make_scan(), make_masker())
+    with pytest.raises(TypeError, match="give nilearn.maskers.NiftiMasker"):
+        make_pairs(make_raw(), make_scan(), None)
