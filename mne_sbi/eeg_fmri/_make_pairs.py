@@ -198,6 +198,7 @@ def _pair(raw, img, t_r, timing, masker, windows, signal, person):
         np.full(len(X), person),
         windows.times_of(timing)[kept],
         np.zeros(len(X), dtype=int),
+        kept,
         names,
         mne.pick_info(raw.info, rows, verbose="error"),
         t_r,

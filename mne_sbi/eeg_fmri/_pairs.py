@@ -10,6 +10,9 @@ from .._frozen import FrozenArrays
 from ._alignment import SAME_T_R
 from ._eeg_windows import FEATURES
 
+# The arrays that have a row for each pair.
+_PER_PAIR = ("X", "y", "groups", "times", "runs", "volumes")
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Pairs(FrozenArrays):
@@ -32,6 +35,9 @@ class Pairs(FrozenArrays):
     runs : array of int, shape (n_pairs,)
         Number of the recording of each pair: a person can have several, and ``times``
         begin anew in each.
+    volumes : array of int, shape (n_pairs,)
+        Number of the volume in its scan, from 0 on: picks from what else there is of
+        each volume, such as head motion.
     ch_names : tuple of str
         EEG channels.
     info : mne.Info
@@ -53,6 +59,7 @@ class Pairs(FrozenArrays):
     groups: np.ndarray
     times: np.ndarray
     runs: np.ndarray
+    volumes: np.ndarray
     ch_names: tuple
     info: Any
     t_r: float
@@ -71,6 +78,7 @@ class Pairs(FrozenArrays):
             "groups": check_array("groups", self.groups, shape=(None,), dtype=None),
             "times": check_array("times", self.times, shape=(None,)),
             "runs": check_array("runs", self.runs, shape=(None,), dtype=int),
+            "volumes": check_array("volumes", self.volumes, shape=(None,), dtype=int),
         }
         lengths = {name: len(array) for name, array in arrays.items()}
         if set(lengths.values()) != {n_pairs}:
@@ -137,10 +145,7 @@ class Pairs(FrozenArrays):
                 f"people are {listing(list(map(repr, known)))}."
             )
         rows = np.isin(self.groups, wanted)
-        chosen = {
-            name: getattr(self, name)[rows]
-            for name in ("X", "y", "groups", "times", "runs")
-        }
+        chosen = {name: getattr(self, name)[rows] for name in _PER_PAIR}
         return replace(self, **chosen)
 
     @classmethod
@@ -177,11 +182,16 @@ class Pairs(FrozenArrays):
             _check_like(each, first)
             order = [each.ch_names.index(name) for name in first.ch_names]
             runs = np.unique(each.runs, return_inverse=True)[1]
-            X = each.X if order == list(range(len(order))) else each.X[:, order]
-            blocks.append((X, each.y, each.groups, each.times, n_runs + runs))
+            block = {name: getattr(each, name) for name in _PER_PAIR}
+            if order != list(range(len(order))):
+                block["X"] = each.X[:, order]
+            blocks.append(block | {"runs": n_runs + runs})
             n_runs += runs.max() + 1
-        X, y, groups, times, runs = map(np.concatenate, zip(*blocks, strict=True))
-        return replace(first, X=X, y=y, groups=groups, times=times, runs=runs)
+        joined = {
+            name: np.concatenate([block[name] for block in blocks])
+            for name in _PER_PAIR
+        }
+        return replace(first, **joined)
 
 
 def check_same_channels(ch_names, people=None):

@@ -110,6 +110,7 @@ def test_volumes_without_full_windows_are_left_out_and_reported(caplog):
     # 30 s before the middle of the first volumes, at 16 s, are not there.
     assert pairs.n_pairs == 93
     assert pairs.times[0] == pytest.approx(15.0 + 1.0 + 7 * 2.0)
+    np.testing.assert_array_equal(pairs.volumes, np.arange(7, 100))
     assert "7 of 100 volumes are left out: 7 need EEG from before" in caplog.text
     # The rows of y are those of the same volumes.
     whole = percent_change(
@@ -159,6 +160,7 @@ def test_published_standardisation_over_channels(recording):
     # Three volumes are left out of both, and then ten windows come before the first.
     assert channels.n_pairs == 87
     np.testing.assert_allclose(channels.times[0], FIRST + 13.5 * T_R)
+    np.testing.assert_array_equal(channels.volumes, np.arange(13, 100))
     np.testing.assert_allclose(channels.X, zscore(plain.X[13:], axis=1), atol=1e-3)
 
 
@@ -175,6 +177,7 @@ def test_several_recordings_and_people():
     alone = make_pairs(raws[1], images[1], full_masker(), subject="bob")
     assert alone.ch_names == ("Oz", "Fz", "Cz")
     np.testing.assert_array_equal(pairs.X[100:200], alone.X[:, [1, 2, 0]])
+    assert pairs.volumes.tolist() == 3 * list(range(100))
     bob = pairs.pick("bob")
     np.testing.assert_array_equal(bob.y, alone.y)
     assert pairs.pick(["ann"]).n_pairs == 200
