@@ -121,7 +121,7 @@ def fetch_eeg_fmri(
     for entry in entries:
         fetch_file(entry, folder, download=download, verbose=progress, call=call)
     for subject in from_tarballs:
-        fetch_tarball(subject, folder, verbose=progress, call=call)
+        fetch_tarball(subject, folder, download=download, verbose=progress, call=call)
     return folder
 
 
@@ -145,12 +145,13 @@ def _announce(name, folder, entries, tarballs):
         return
     size = format_size(sum(entry.bytes for entry in missing))
     text = f"{name} ({SETS[name].openneuro}): downloading {len(missing)} files ({size})"
-    if len(missing) < len(entries):
-        text += f", {len(entries) - len(missing)} are there"
     if tarballs:
         names = ", ".join(tarball_entry(subject).file for subject in tarballs)
-        text += f", and {names}, whose sizes and hashes nobody has published,"
-    logger.info(f"{text} to {folder}")
+        text += f" and {names}, whose sizes and hashes nobody has published,"
+    text += f" to {folder}"
+    if len(missing) < len(entries):
+        text += f" ({len(entries) - len(missing)} others are there)"
+    logger.info(text)
 
 
 def read_eeg_fmri(name, subject, *, tasks=None, what=None, path=None, verbose=None):

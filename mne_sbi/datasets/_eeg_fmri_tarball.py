@@ -119,19 +119,22 @@ def check_opt_in(folder, subjects, *, download, allow_unverified, call):
         )
 
 
-def fetch_tarball(subject, folder, *, verbose, call):
+def fetch_tarball(subject, folder, *, download=True, verbose, call):
     """Make sure that the EEG of a person is there, the same as ever.
 
     Raises
     ------
     DownloadError
-        If the download fails, has changed, or is not safe. Nothing remains of it.
+        If the download fails, has changed, or is not safe: nothing remains of it.
+        Without ``download``, if a file has changed.
     """
     entry = tarball_entry(subject)
     try:
         if check_members(folder, subject):
             return
     except DownloadError as error:
+        if not download:
+            raise
         warnings.warn(f"{error} Downloading it again.", RuntimeWarning, stacklevel=3)
     folder.mkdir(parents=True, exist_ok=True)
     # On the same disk, so that what is complete can be moved; gone whatever happens.
