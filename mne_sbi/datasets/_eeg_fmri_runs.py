@@ -19,7 +19,7 @@ class EEGfMRIRun(FrozenArrays):
     dataset, subject, task, run : str
         What it is. ``run`` is empty where there is only one of the task.
     raw : mne.io.BaseRaw
-        The EEG.
+        The EEG. ``raw.info["subject_info"]`` names the person.
     t_r : float
         Repetition time in s.
     onsets : array, shape (n_volumes,)
@@ -41,7 +41,16 @@ class EEGfMRIRun(FrozenArrays):
 
     See Also
     --------
-    mne_sbi.eeg_fmri.make_pairs : Takes ``raw``, the image and the onsets.
+    mne_sbi.eeg_fmri.make_pairs : Takes them.
+
+    Examples
+    --------
+    >>> make_pairs(
+    ...     [run.raw for run in runs],
+    ...     [run.load_bold() for run in runs],
+    ...     masker,
+    ...     timing=[run.onsets for run in runs],
+    ... )  # doctest: +SKIP
     """
 
     dataset: str
@@ -59,6 +68,8 @@ class EEGfMRIRun(FrozenArrays):
     events: object = None
 
     def __post_init__(self):
+        # Where pairs of EEG and fMRI look for the person.
+        self.raw.info["subject_info"] = {"his_id": self.subject}
         n_volumes = len(self.onsets)
         shapes = {
             "onsets": (n_volumes,),

@@ -193,12 +193,31 @@ def test_scores_of_another_shape(fetch, tmp_path):
             read_eeg_fmri("xp2", "xp201", path=tmp_path)
 
 
-def test_pairs_of_a_run(fetch, tmp_path):
-    """What is read is what the alignment of EEG and fMRI takes."""
-    from mne_sbi.eeg_fmri._alignment import align_volumes
+def test_pairs_of_runs(fetch, tmp_path):
+    """What is read is what pairs of EEG and fMRI are made of."""
+    import nibabel
+    from nilearn.maskers import NiftiMasker
 
-    fetch("xp1", make_xp1())
-    (run,) = read_eeg_fmri("xp1", "xp101", path=tmp_path)
-    timing = align_volumes(run.raw, len(run.onsets), run.t_r, event=run.onsets)
-    np.testing.assert_allclose(timing.onsets, run.onsets, atol=1e-3)
-    assert not timing.repaired
+    from mne_sbi.eeg_fmri._make_pairs import make_pairs
+
+    fetch("xp1", make_xp1(("sub-xp101", "sub-xp102")))
+    runs = [read_eeg_fmri("xp1", s, path=tmp_path)[0] for s in ("xp101", "xp102")]
+    rng = np.random.default_rng(0)
+    images = []
+    for run in runs:
+        run.raw.load_data()
+        run.raw.apply_function(lambda x: x + 1e-6 * rng.standard_normal(x.shape))
+        img = run.load_bold()
+        data = 1000 + rng.standard_normal(img.shape, np.float32)
+        images.append(nibabel.Nifti1Image(data, img.affine, img.header))
+    mask = nibabel.Nifti1Image(np.ones(img.shape[:3], np.uint8), img.affine)
+    pairs = make_pairs(
+        [run.raw for run in runs],
+        images,
+        NiftiMasker(mask),
+        timing=[run.onsets for run in runs],
+    )
+    X, y, groups, times = pairs
+    assert set(groups) == {"sub-xp101", "sub-xp102"} and len(X) == len(y) > 40
+    assert X.shape[1] == 3 and y.shape[1] == 24  # without the ECG; all voxels
+    assert times.max() < 81
