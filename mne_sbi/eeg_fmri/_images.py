@@ -1,0 +1,93 @@
+"""Between rows of voxels and images, through nilearn's maskers."""
+
+import numpy as np
+
+
+def ready_masker(masker):
+    """Return a masker that is fitted, without fitting it to data.
+
+    Parameters
+    ----------
+    masker : nilearn masker | None
+        What the caller gave. A clone, as grid search makes, is no longer fitted.
+
+    Returns
+    -------
+    masker : nilearn masker | None
+        The same if it is fitted; otherwise a copy fitted to its ``mask_img``.
+
+    Raises
+    ------
+    TypeError
+        If it is no masker.
+    ValueError
+        If it is not fitted and has no ``mask_img``.
+    """
+    from sklearn.base import clone
+
+    if masker is None:
+        return None
+    if not hasattr(masker, "inverse_transform"):
+        raise TypeError(
+            "masker must be a nilearn masker, such as nilearn.maskers.NiftiMasker, got "
+            f"{type(masker).__name__}."
+        )
+    if _is_fitted(masker):
+        return masker
+    fixed = [
+        getattr(masker, name, None) for name in ("mask_img", "labels_img", "maps_img")
+    ]
+    if all(value is None for value in fixed):
+        raise ValueError(
+            "masker is not fitted, and nothing but data could tell its mask. Give "
+            "NiftiMasker(mask_img=...), for example with the mask_img_ of the masker "
+            "that made y: grid search and cross-validation work with unfitted copies."
+        )
+    return clone(masker).fit()
+
+
+def _is_fitted(masker):
+    names = ("mask_img_", "labels_img_", "maps_img_")
+    return any(getattr(masker, name, None) is not None for name in names)
+
+
+def has_voxels(masker):
+    """Say whether the columns that a masker makes are voxels."""
+    if masker is None:
+        return False
+    return not (hasattr(masker, "labels_img") or hasattr(masker, "maps_img"))
+
+
+def to_image(y, masker, t_r=None, mean_img=None):
+    """Turn rows of voxels, or parcels, into a 4-D image.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n_pairs, n_columns)
+        The rows.
+    masker : nilearn masker
+        Fitted.
+    t_r : float | None
+        Repetition time for the header, in s; None leaves nilearn's.
+    mean_img : Niimg-like | None
+        Mean volume that ``y`` are percentages of.
+
+    Returns
+    -------
+    img : nibabel.Nifti1Image
+        Float32.
+    """
+    import nibabel
+
+    y = np.asarray(y, dtype=np.float32)
+    if mean_img is not None:
+        mean = np.asarray(masker.transform(mean_img), dtype=np.float32).reshape(1, -1)
+        y = mean * (1 + y / 100)
+    img = masker.inverse_transform(y)
+    # nilearn keeps the type that the data happened to have.
+    data = np.asanyarray(img.dataobj).astype(np.float32, copy=False)
+    img = nibabel.Nifti1Image(data, img.affine)
+    img.header.set_xyzt_units("mm", "sec")
+    if t_r is not None:
+        img.header.set_zooms((*img.header.get_zooms()[:3], t_r))
+    return img

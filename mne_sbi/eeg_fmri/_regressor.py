@@ -1,0 +1,341 @@
+"""The scikit-learn door of the side road from EEG to fMRI."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import check_array, check_option, check_rng
+from ._base import Architecture
+from ._inputs import as_targets, as_windows, check_groups
+from ._registry import ARCHITECTURES, make_architecture
+from ._targets import TARGETS, TargetSpace
+
+
+class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
+    """Predict fMRI from EEG.
+
+    Parameters
+    ----------
+    architecture : str | Architecture
+        ``"residual"``, the default, is ridge regression on band power plus a small
+        network for what is left, each believed as far as it predicts people who were
+        left out. ``"hrf_ridge"`` is the ridge regression alone. ``"calhas"``,
+        ``"bricman_dense"``, ``"bricman_conv"`` and ``"bricman_transformer"`` are the
+        published networks. An object has settings:
+        ``mne_sbi.eeg_fmri.Calhas(decoder="dct")``.
+    target : str | TargetSpace
+        What the architecture predicts: ``"pca"`` for principal components of the
+        training fMRI, ``"dct"`` for low spatial frequencies, ``"voxels"`` for the
+        columns of ``y`` as they are. ``"auto"`` is ``"pca"`` for ``"residual"`` and
+        ``"hrf_ridge"`` where ``y`` has more columns than components, and
+        ``"voxels"`` otherwise.
+    masker : nilearn.maskers.NiftiMasker | None
+        What made ``y`` out of images. Needed for :meth:`predict_img`, for
+        ``target="dct"``, and for the architectures that use neighbouring voxels. If
+        it is not fitted, it needs a ``mask_img``.
+    t_r : float | None
+        Repetition time in s, which is the length of the lags of ``X``; None takes
+        that of the masker. Without either, ``"residual"`` and ``"hrf_ridge"`` know
+        no haemodynamic response and give each lag a coefficient.
+    random_state : None | int | numpy.random.Generator | numpy.random.RandomState
+        Source of randomness of ``fit``.
+    verbose : bool | str | None
+        Show progress.
+
+    Attributes
+    ----------
+    architecture_ : Architecture
+        The fitted architecture.
+    target_ : TargetSpace
+        The fitted space of targets.
+    grid_ : VolumeGrid | None
+        Where the voxels are, where this is known.
+    n_features_in_ : int
+        Length of the first axis of a window (channels, or columns of a 2-D ``X``).
+
+    See Also
+    --------
+    mne_sbi.eeg_fmri.make_pairs : Makes ``X``, ``y``, ``groups`` of recordings.
+    mne_sbi.eeg_fmri.evaluate : Scores beside their nulls and baselines.
+
+    Notes
+    -----
+    Every architecture sees windows of EEG only: ``predict`` never uses fMRI. EEG
+    explains a few per cent of the variance of fMRI at best, and volumes as such look
+    right for any prediction; so :meth:`score` is the skill over the mean of the
+    training pairs, on ``y`` in percent signal change.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import mne_sbi
+    >>> from mne_sbi import EEG2fMRIRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((200, 8, 5, 6))  # pairs, channels, bands, lags
+    >>> power = X @ mne_sbi.eeg_fmri.hrf_basis(6, t_r=2.0)[:, 0]
+    >>> y = power[:, :4, 2] @ rng.standard_normal((4, 30))
+    >>> regressor = EEG2fMRIRegressor("hrf_ridge", t_r=2.0).fit(X[:150], y[:150])
+    >>> bool(regressor.score(X[150:], y[150:]) > 0.5)
+    True
+    """
+
+    def __init__(
+        self,
+        architecture="residual",
+        *,
+        target="auto",
+        masker=None,
+        t_r=None,
+        random_state=None,
+        verbose=None,
+    ):
+        self.architecture = architecture
+        self.target = target
+        self.masker = masker
+        self.t_r = t_r
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, groups=None):
+        """Learn from pairs of EEG and fMRI.
+
+        Parameters
+        ----------
+        X : array, shape (n_pairs, n_channels, n_bands, n_lags) | (n_pairs, ...)
+            Windows of EEG, as :func:`make_pairs` makes them for the architecture:
+            band power for ``"residual"`` and ``"hrf_ridge"``, which also take columns
+            (n_pairs, n_features); spectrograms for ``"calhas"``; raw windows
+            (n_pairs, n_channels, n_samples) for ``"bricman_*"``.
+        y : array, shape (n_pairs, n_voxels) | (n_pairs, nx, ny, nz) | (n_pairs,)
+            fMRI, in percent signal change without drift.
+        groups : array, shape (n_pairs,) | None
+            The person of each pair, by which inner folds are made. None is one
+            person; then inner folds are blocks of pairs in the order of time.
+
+        Returns
+        -------
+        self : EEG2fMRIRegressor
+            The fitted regressor.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another type than described.
+        ValueError
+            If shapes do not fit together, values are not finite, or the
+            architecture needs windows of another kind.
+        """
+        self._settle()
+        X = as_windows(X, self.architecture_)
+        # Predictions are of the type of y: volumes are large, so float32 where y is.
+        is_single = getattr(y, "dtype", None) == np.float32
+        self.y_dtype_ = np.dtype(np.float32 if is_single else np.float64)
+        y, self.y_shape_ = as_targets(y, len(X))
+        groups = check_groups(groups, len(X))
+        self.x_shape_, self.n_features_in_ = X.shape[1:], X.shape[1]
+        self._set_grid()
+        rng = check_rng(self.random_state)
+        self.target_ = self._make_target(y.shape[1])
+        self.target_.fit(y, grid=self.grid_, random_state=rng)
+        # The grid says where voxels are: of no meaning for components.
+        whole = TARGETS["voxels"] is type(self.target_)
+        self.architecture_.fit(
+            X,
+            self.target_.encode(y),
+            groups=groups,
+            grid=self.grid_ if whole else None,
+            random_state=rng,
+            verbose=self.verbose,
+        )
+        return self
+
+    def partial_fit(self, X, y, groups=None):
+        """Calibrate on a few minutes of one more person.
+
+        Parameters
+        ----------
+        X, y : array
+            Pairs of the new person, as in :meth:`fit`.
+        groups : array, shape (n_pairs,) | None
+            As in :meth:`fit`; used only if the regressor is not fitted yet, when this
+            is the same as :meth:`fit`.
+
+        Returns
+        -------
+        self : EEG2fMRIRegressor
+            The regressor, fitted to the new person.
+
+        Notes
+        -----
+        Components of fMRI stay those of :meth:`fit`. Ridge regression is shrunk towards
+        the coefficients of the group instead of zero, as far as blocks of the new pairs
+        that are left out say; networks are trained on for a fifth of their passes.
+        """
+        if not hasattr(self, "target_"):
+            return self.fit(X, y, groups)
+        X = self._check_again(X)
+        y, shape = as_targets(y, len(X))
+        if shape != self.y_shape_:
+            raise ValueError(
+                f"y has rows of the shape {shape}, but fit saw {self.y_shape_}. Use "
+                "the same masker."
+            )
+        self.architecture_.update(
+            X,
+            self.target_.encode(y),
+            random_state=check_rng(self.random_state),
+            verbose=self.verbose,
+        )
+        return self
+
+    def predict(self, X):
+        """Predict fMRI.
+
+        Parameters
+        ----------
+        X : array, shape (n_pairs, ...)
+            Windows of EEG as in :meth:`fit`.
+
+        Returns
+        -------
+        y : ndarray, shape (n_pairs, ...)
+            As ``y`` of :meth:`fit`: voxels, volumes or one number for each pair, of
+            its type: float32 if that was.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before :meth:`fit`.
+        ValueError
+            If windows are not as in :meth:`fit`.
+        """
+        check_is_fitted(self)
+        X = self._check_again(X)
+        z = self.architecture_.predict(X).astype(self.y_dtype_, copy=False)
+        return self.target_.decode(z).reshape(len(X), *self.y_shape_)
+
+    def predict_img(self, X, mean_img=None):
+        """Predict fMRI as an image.
+
+        Parameters
+        ----------
+        X : array, shape (n_pairs, ...)
+            Windows of EEG, in the order of time.
+        mean_img : Niimg-like | None
+            The person's mean volume. With it, the image is that mean changed by the
+            prediction, which must be in percent; without, it is the prediction.
+
+        Returns
+        -------
+        img : nibabel.Nifti1Image, shape (nx, ny, nz, n_pairs)
+            With the masker's affine and the repetition time in its header; zero
+            outside the mask.
+
+        Raises
+        ------
+        ValueError
+            Without a masker.
+        """
+        from ._images import to_image
+
+        check_is_fitted(self)
+        if self.masker is None:
+            raise ValueError(
+                "predict_img needs to know where the columns of y are: give the "
+                "estimator masker=, the one that made y, and fit again."
+            )
+        y = self.predict(X).reshape(len(X), -1)
+        return to_image(y, self.masker_, self.masker_t_r_, mean_img)
+
+    def score(self, X, y):
+        """Compute the skill over the mean of the training pairs.
+
+        Parameters
+        ----------
+        X, y : array
+            Pairs, as in :meth:`fit`.
+
+        Returns
+        -------
+        skill : float
+            One minus the summed squared error of the prediction over that of the
+            training mean; zero for a prediction that knows nothing.
+        """
+        check_is_fitted(self)
+        y, _ = as_targets(y, len(X))
+        error = y - self.predict(X).reshape(len(y), -1)
+        reference = y - self.target_.mean_
+        return 1.0 - float(
+            (error**2).sum(dtype=float) / (reference**2).sum(dtype=float)
+        )
+
+    def _settle(self):
+        """Turn settings into what is fitted."""
+        from ._images import ready_masker
+
+        self.masker_ = ready_masker(self.masker)
+        t_r = self.t_r
+        if t_r is None and self.masker_ is not None:
+            t_r = getattr(self.masker_, "t_r", None)
+        if t_r is not None:
+            t_r = float(check_array("t_r", t_r, shape=(), positive=True))
+        self.masker_t_r_ = t_r
+        if isinstance(self.architecture, Architecture):
+            self.architecture_ = clone(self.architecture)
+        else:
+            check_option("architecture", self.architecture, ARCHITECTURES)
+            self.architecture_ = make_architecture(self.architecture)
+        if getattr(self.architecture_, "t_r", 0.0) is None:
+            self.architecture_.t_r = t_r
+
+    def _set_grid(self):
+        """Find where voxels are, from the masker or from whole volumes."""
+        from ._grid import VolumeGrid
+        from ._images import has_voxels
+
+        self.grid_ = None
+        if len(self.y_shape_) == 3:
+            self.grid_ = VolumeGrid.from_shape(self.y_shape_)
+        elif has_voxels(self.masker_):
+            self.grid_ = VolumeGrid.from_masker(self.masker_)
+            n_columns = int(np.prod(self.y_shape_))
+            if self.grid_.n_voxels != n_columns:
+                raise ValueError(
+                    f"y has {n_columns} columns, but the masker has "
+                    f"{self.grid_.n_voxels} voxels. Give the masker that made y."
+                )
+
+    def _make_target(self, n_columns):
+        """Return an unfitted space of targets."""
+        if isinstance(self.target, TargetSpace):
+            return clone(self.target)
+        check_option("target", self.target, ("auto", *TARGETS))
+        name = self.target
+        if name == "auto":
+            name = self.architecture_.default_target
+            if name == "pca" and n_columns <= TARGETS["pca"]().n_components:
+                name = "voxels"
+        return TARGETS[name]()
+
+    def _check_again(self, X):
+        """Check windows against those of fit."""
+        X = as_windows(X, self.architecture_)
+        if X.shape[1:] != self.x_shape_:
+            if X.shape[2:] == self.x_shape_[1:]:
+                raise ValueError(
+                    f"X has {X.shape[1]} features, but EEG2fMRIRegressor is expecting "
+                    f"{self.n_features_in_} features as input (channels, or columns "
+                    "of a 2-D X)."
+                )
+            axes = " x ".join(self.architecture_.axes)
+            raise ValueError(
+                f"X has windows of the shape {X.shape[1:]} ({axes}), but fit saw "
+                f"{self.x_shape_}. Make both with the same settings."
+            )
+        return X
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.input_tags.three_d_array = True
+        return tags

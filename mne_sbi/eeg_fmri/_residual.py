@@ -1,0 +1,146 @@
+"""Ridge regression, and a small network for what it leaves."""
+
+import numpy as np
+from sklearn.utils.extmath import randomized_svd
+
+from .._checks import draw_seed
+from .._keras import isolated_seed
+from ._base import Architecture
+from ._folds import inner_folds
+from ._gains import fit_gains
+from ._ridge import HRFRidge
+
+
+class Residual(Architecture):
+    """Ridge regression plus a small network, each shrunk by what it is worth.
+
+    Parameters
+    ----------
+    t_r : float | None
+        As in :class:`HRFRidge`.
+    lags : str
+        As in :class:`HRFRidge`.
+    n_inputs : int
+        Number of principal components of the ridge's features that the network sees.
+    n_hidden : int
+        Units of its hidden layer.
+    max_iter : int
+        Most passes over the pairs.
+    batch_size : int
+        Pairs in a step.
+    learning_rate : float
+        Of the optimiser Adam.
+
+    Attributes
+    ----------
+    ridge_ : HRFRidge
+        The fitted ridge regression.
+    gains_ : ndarray, shape (2, n_targets)
+        What the ridge's and the network's predictions are multiplied with.
+    n_passes_ : int
+        After how many passes the networks predicted left-out people best; at zero they
+        are not used.
+    weights_ : list of ndarray
+        Of the networks: hidden weights and offsets, and output weights.
+
+    Notes
+    -----
+    For each fold of people a network is trained on the errors that ridge regression
+    makes in people it did not see; the prediction is the mean of the networks. All
+    begin with output weights of zero, that is at the ridge solution. The number of
+    passes and the gains of both parts, one for each target, come from the people whom
+    each fold left out, so that what does not generalise is not used.
+    """
+
+    default_target = "pca"
+
+    def __init__(
+        self,
+        t_r=None,
+        *,
+        lags="auto",
+        n_inputs=32,
+        n_hidden=32,
+        max_iter=20,
+        batch_size=64,
+        learning_rate=1e-3,
+    ):
+        self.t_r = t_r
+        self.lags = lags
+        self.n_inputs = n_inputs
+        self.n_hidden = n_hidden
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+
+    def fit(self, X, y, *, groups, grid=None, random_state=None, verbose=None):
+        """Fit; see :meth:`Architecture.fit`."""
+        seed = draw_seed(random_state)
+        self.ridge_ = HRFRidge(self.t_r, lags=self.lags)
+        self.ridge_.fit(X, y, groups=groups)
+        by_ridge = self.ridge_.left_out_
+        inputs = self._fit_inputs(X)
+        folds = inner_folds(groups)
+        with isolated_seed(seed):
+            by_network = self._train(inputs, y - by_ridge, folds, seed, verbose)
+        self.gains_ = fit_gains(y, [by_ridge, by_network], groups)
+        return self
+
+    def predict(self, X):
+        """Predict targets (n, n_targets)."""
+        prediction = self.gains_[0] * self.ridge_.predict(X)
+        if self.n_passes_:
+            by_network = self._run(self._inputs(X)).mean(axis=1)
+            prediction += self.gains_[1] * by_network
+        return prediction
+
+    def update(self, X, y, *, random_state=None, verbose=None):
+        """Move the ridge regression; see :meth:`Architecture.update`."""
+        coef, intercept = self.ridge_.correct(X, y - self.predict(X))
+        # What is added is multiplied by the gains, those of zero included.
+        gains = np.maximum(self.gains_[0], 1e-6)
+        self.gains_[0] = gains
+        self.ridge_.coef_ += coef / gains
+        self.ridge_.intercept_ += intercept / gains
+        return self
+
+    def _fit_inputs(self, X):
+        """Find the principal components of the ridge's features."""
+        features = self.ridge_.features(X)
+        self.input_mean_, self.input_scale_ = (
+            features.mean(axis=0),
+            features.std(axis=0),
+        )
+        self.input_scale_ = np.where(self.input_scale_ > 1e-12, self.input_scale_, 1.0)
+        scaled = (features - self.input_mean_) / self.input_scale_
+        most = min(self.n_inputs, *scaled.shape)
+        _, values, axes = randomized_svd(scaled, most, random_state=0)
+        spread = np.maximum(values / np.sqrt(len(X)), 1e-6)
+        self.input_axes_ = (axes / spread[:, None]).T
+        return self._inputs(X)
+
+    def _inputs(self, X):
+        scaled = (self.ridge_.features(X) - self.input_mean_) / self.input_scale_
+        return (scaled @ self.input_axes_).astype(np.float32)
+
+    def _train(self, inputs, errors, folds, seed, verbose):
+        """Train a network for each fold; return predictions of what it left out."""
+        from ._residual_networks import train
+
+        self.error_scale_ = float(errors.std()) or 1.0
+        self.weights_, self.history_, left_out = train(
+            inputs,
+            (errors / self.error_scale_).astype(np.float32),
+            folds,
+            self,
+            seed,
+            verbose,
+        )
+        self.n_passes_ = int(np.argmin(self.history_["left_out"]))
+        return left_out * self.error_scale_
+
+    def _run(self, inputs):
+        """Return the networks' predictions (n, n_networks, n_targets)."""
+        from ._residual_networks import run
+
+        return self.error_scale_ * run(self.weights_, inputs)
