@@ -72,7 +72,9 @@ def make_baselines(settings, estimator, X, timeline):
             found[RIDGE] = _ridge(timeline.t_r), power
         names = settings.bands or _BANDS
         if {"alpha", "theta"} <= set(names):
-            drowsy = power[:, :, names.index("alpha")] - power[:, :, names.index("theta")]
+            drowsy = (
+                power[:, :, names.index("alpha")] - power[:, :, names.index("theta")]
+            )
             vigilance = drowsy.mean(axis=1)[:, np.newaxis, np.newaxis]
             found[VIGILANCE] = _ridge(timeline.t_r), vigilance
         else:
@@ -209,8 +211,8 @@ def cross_predict(estimator, X, y, groups, splits, n_jobs=None):
         expected = (len(test), *y.shape[1:])
         if rows.shape != expected:
             raise ValueError(
-                f"{type(estimator).__name__}.predict returned the shape {rows.shape} in "
-                f"fold {number}, expected {expected}, that of y."
+                f"{type(estimator).__name__}.predict returned the shape {rows.shape} "
+                f"in fold {number}, expected {expected}, that of y."
             )
         n_bad = int((~np.isfinite(rows)).sum())
         if n_bad:

@@ -8,6 +8,8 @@ from ._hrf import canonical_hrf
 
 # Volumes of the past that a prediction may have been made of.
 N_PAST = 4
+# Volumes of a person from which on regressions on the past mean something.
+LEAST_VOLUMES = 6 * N_PAST
 # Columns of one person that are looked at; evenly spaced if there are more.
 _MOST_COLUMNS = 2000
 _N_COMPONENTS = 10
@@ -64,7 +66,7 @@ class CopyEvidence:
 
 
 def find_copies(people, t_r):
-    """Decide whether predictions were made of measured volumes of the past.
+    r"""Decide whether predictions were made of measured volumes of the past.
 
     Parameters
     ----------
@@ -90,8 +92,8 @@ def find_copies(people, t_r):
 
     (2) The response to neural activity has hardly any power at high frequencies,
 
-    .. math:: \\frac{S_{visible}(f_{high})}{S_y(f_{high})} \\le
-              \\frac{|H(f_{high})|^2}{|H(f)|^2} \\frac{S_y(f)}{S_y(f_{high})}
+    .. math:: \frac{S_{visible}(f_{high})}{S_y(f_{high})} \le
+              \frac{|H(f_{high})|^2}{|H(f)|^2} \frac{S_y(f)}{S_y(f_{high})}
 
     for every lower f, if the spectrum of neural power does not rise. What fMRI does
     there is noise of the measurement, and a prediction whose past volumes explain more
@@ -104,8 +106,6 @@ def find_copies(people, t_r):
     """
     voxels, components = [], []
     for predicted, measured in people:
-        if len(measured) < 6 * N_PAST:
-            continue
         p, y = _centre(predicted), _centre(measured)
         step = -(-p.shape[1] // _MOST_COLUMNS)
         p, y = p[:, ::step], y[:, ::step]

@@ -78,7 +78,9 @@ class ImageScores:
             return None
         return np.stack(
             [
-                np.mean([self.mean_volumes[p] for p in np.unique(groups[train])], axis=0)
+                np.mean(
+                    [self.mean_volumes[p] for p in np.unique(groups[train])], axis=0
+                )
                 for train, _ in splits
             ]
         )

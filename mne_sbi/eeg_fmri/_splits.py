@@ -268,8 +268,8 @@ def describe_leak(name, n_near, n_tested, timeline):
     unit = "volumes" if timeline.t_r is None else "s"
     return (
         f"{name} leaks: {n_near} of {n_tested} test pairs have a training pair of the "
-        f"same person nearer than {timeline.gap:g} {unit}, where windows of EEG overlap "
-        "and fMRI resembles itself. Use cv='leave_one_person_out', or "
+        f"same person nearer than {timeline.gap:g} {unit}, where windows of EEG "
+        "overlap and fMRI resembles itself. Use cv='leave_one_person_out', or "
         f"BlockedWithinPerson(gap={timeline.gap_volumes})."
     )
 

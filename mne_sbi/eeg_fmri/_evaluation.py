@@ -1,0 +1,144 @@
+"""Scores of an EEG-to-fMRI model, person by person, beside what they mean."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .._frozen import FrozenArrays
+
+# Columns of the summary that are means over people.
+_MEANS = (
+    "skill",
+    "r2",
+    "r",
+    "r_null95",
+    "share_above",
+    "rmse",
+    "ssim",
+    "ssim_shuffled",
+    "ssim_constant",
+    "r_ceiling",
+    "fraction_of_ceiling",
+)
+# Those that are shown where there is little room.
+_SHOWN = (
+    "skill",
+    "worst_skill",
+    "r",
+    "r_null95",
+    "n_above",
+    "ssim",
+    "fraction_of_ceiling",
+    "reference",
+)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Evaluation(FrozenArrays):
+    """Scores of a model and of baselines, person by person.
+
+    Made by :func:`evaluate`.
+
+    Parameters
+    ----------
+    rows : tuple of dict
+        One for each predictor and person; see :attr:`table`.
+    verdicts : dict of (str -> str)
+        What is wrong with the predictions, or with what a score seems to say, by name:
+        ``"leak"``, ``"constant"``, ``"own mean"``, ``"copies previous volumes"``,
+        ``"time shuffle"``, ``"constant image"``, ``"below null"``, ``"below mean"``,
+        ``"below ridge"``, ``"above ceiling"``.
+    cv : str
+        How training and test pairs were split.
+    people : tuple
+        The people, in the order of the rows and of ``r`` and ``r_null95``.
+    r, r_null95 : ndarray of float32, shape (n_people, n_targets)
+        The model's temporal correlation at each target, and the 95 % quantile of the
+        same over circular shifts.
+    predictions : ndarray of float32, shape as y | None
+        The model's predictions; NaN where a pair was not tested.
+    missing : dict of (str -> str)
+        Baselines that could not be computed, and why.
+    """
+
+    rows: tuple
+    verdicts: dict
+    cv: str
+    people: tuple
+    r: np.ndarray
+    r_null95: np.ndarray
+    predictions: np.ndarray | None = None
+    missing: dict = field(default_factory=dict)
+
+    @property
+    def leaks(self):
+        """Whether training pairs were so near to test pairs that scores say little."""
+        return "leak" in self.verdicts
+
+    @property
+    def table(self):
+        """Scores of each predictor and person.
+
+        A pandas.DataFrame with the columns
+
+        - ``predictor``: ``"model"``, or the name of a baseline; ``needs_fmri`` is true
+          for those that know fMRI of the person.
+        - ``person``, ``n_volumes``.
+        - ``skill``: one minus the ratio of squared errors, summed over volumes and
+          targets, to those of the ``reference``: the person's own mean, or, for
+          predictions that were made of measured volumes, what these give for nothing.
+        - ``r2``: the same over the person's own mean, for all predictors.
+        - ``r``: temporal correlation, averaged over targets; ``r_null95`` and ``p``:
+          the 95 % quantile and the probability of the same for predictions that are
+          shifted circularly in time; ``share_above``: share of targets whose
+          correlation exceeds the quantile of their own shifts, of which 5 % do by
+          chance.
+        - ``rmse``, in the unit of y, and ``rmse_shuffled`` and ``rmse_constant``, of
+          the predictions in random order and of their mean over time.
+        - ``ssim``, ``ssim_shuffled``, ``ssim_constant``: structural similarity of
+          volumes; NaN where the place of voxels is not known.
+        - ``r_ceiling`` and ``fraction_of_ceiling``: temporal correlation of what EEG
+          can explain, and the quotient; NaN where it is not known.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows))
+
+    def summary(self):
+        """Average over people.
+
+        Returns
+        -------
+        summary : pandas.DataFrame
+            One row per predictor: the means of the columns of :attr:`table`;
+            ``n_people``; ``n_above``, the number of people whose ``r`` exceeds its
+            null; ``worst_skill`` and ``worst_person``; and ``reference``.
+        """
+        import pandas as pd
+
+        rows = {}
+        for name, rows_of in self.table.groupby("predictor", sort=False):
+            worst = rows_of.loc[rows_of["skill"].idxmin()]
+            rows[name] = {
+                **rows_of[list(_MEANS)].mean(),
+                "n_people": len(rows_of),
+                "n_above": int((rows_of["r"] > rows_of["r_null95"]).sum()),
+                "worst_skill": worst["skill"],
+                "worst_person": worst["person"],
+                "reference": worst["reference"],
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("predictor")
+
+    def __repr__(self):
+        shown = self.summary()[list(_SHOWN)].dropna(axis=1, how="all").reset_index()
+        leaks = " (LEAKS)" if self.leaks else ""
+        n_volumes = sum(r["n_volumes"] for r in self.rows if r["predictor"] == "model")
+        plural = "person" if len(self.people) == 1 else "people"
+        lines = [
+            f"<Evaluation | {self.cv}{leaks}, {len(self.people)} {plural}, {n_volumes} "
+            f"volumes, {self.r.shape[1]} targets>",
+            shown.to_string(index=False, float_format=lambda x: f"{x:.3f}"),
+        ]
+        lines += [f"{name}: {sentence}" for name, sentence in self.verdicts.items()]
+        lines += [f"no {name}: {why}" for name, why in self.missing.items()]
+        return "\n".join(lines)

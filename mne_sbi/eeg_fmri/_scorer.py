@@ -1,0 +1,140 @@
+"""Scores of all predictors in all people."""
+
+import numpy as np
+
+from ._baselines import MODEL, NEEDS_FMRI, PREVIOUS, training_means
+from ._copies import LEAST_VOLUMES, find_copies
+from ._nulls import unit_columns
+from ._scores import score_over_time
+from ._verdicts import PersonPrediction
+
+_NO_IMAGES = dict.fromkeys(("ssim", "ssim_shuffled", "ssim_constant"), np.nan)
+
+
+class Scorer:
+    """Scores predictions, one predictor after the other.
+
+    Parameters
+    ----------
+    pairs : CheckedPairs
+        What is measured.
+    splits : list of (train, test)
+        Rows.
+    images : ImageScores | None
+        How to score volumes as images.
+
+    Attributes
+    ----------
+    people : list of PersonPrediction
+        The model's predictions.
+    copy_share : float | None
+        Share of the predictions that past volumes explain, if the model's predictions
+        were made of them.
+    nulls : list of ShiftNull
+        The model's correlations, person by person.
+    rows : list of dict
+        As in :class:`Evaluation`.
+
+    Raises
+    ------
+    ValueError
+        If a person has too few volumes.
+    """
+
+    def __init__(self, pairs, splits, images):
+        self.pairs, self.images = pairs, images
+        self.splits = splits
+        self.fold = np.full(len(pairs.y), -1)
+        for number, (_, test) in enumerate(splits):
+            self.fold[test] = number
+        self.tested = [
+            (person, rows)
+            for person in np.unique(pairs.groups).tolist()
+            if len(rows := self._rows_of(person))
+        ]
+        for person, rows in self.tested:
+            if len(rows) < LEAST_VOLUMES:
+                raise ValueError(
+                    f"Person {person} has {len(rows)} volumes to test, and scores over "
+                    f"time need {LEAST_VOLUMES} or more. Leave the person out."
+                )
+        self.people, self.copy_share, self.nulls = [], None, []
+        self.rows, self._ceilings = [], {}
+        self._bases = images.bases(pairs.groups, splits) if images else None
+
+    def _rows_of(self, person):
+        return np.flatnonzero((self.pairs.groups == person) & (self.fold >= 0))
+
+    def score_model(self, predicted):
+        """Score the model and see whether its predictions are copies.
+
+        Parameters
+        ----------
+        predicted : ndarray, shape (n_pairs, n_targets)
+            Its predictions; rows that were not tested do not count.
+        """
+        measured = self.pairs.values
+        means = training_means(measured, self.splits)
+        self.people = [
+            PersonPrediction(
+                person, predicted[rows], measured[rows], self.fold[rows], means[rows]
+            )
+            for person, rows in self.tested
+        ]
+        is_copy, share = find_copies(
+            [
+                (person.predicted, person.measured)
+                for person in self.people
+                if not person.is_constant
+            ],
+            self.pairs.timeline.t_r,
+        )
+        self.copy_share = share if is_copy else None
+        self.nulls = self._score(MODEL, predicted, is_copy)
+
+    def score_baseline(self, name, predicted):
+        """Score a baseline; parameters are as in :meth:`score_model`."""
+        self._score(name, predicted, name == PREVIOUS)
+
+    def _score(self, name, predicted, is_copy):
+        """Add one row per person, and return the correlations of each."""
+        nulls = []
+        for person, rows in self.tested:
+            p, y = predicted[rows], self.pairs.values[rows]
+            row, null = score_over_time(p, y, self.pairs.timeline.gap_volumes, is_copy)
+            ceiling = self._ceiling_of(person, rows)
+            self.rows.append(
+                {
+                    "predictor": name,
+                    "person": person,
+                    "needs_fmri": name in NEEDS_FMRI,
+                    **row,
+                    **self._score_images(name, person, rows, p, y),
+                    "r_ceiling": ceiling,
+                    "fraction_of_ceiling": row["r"] / ceiling,
+                }
+            )
+            nulls.append(null)
+        return nulls
+
+    def _score_images(self, name, person, rows, p, y):
+        if self.images is None:
+            return _NO_IMAGES
+        if self._bases is None:
+            return self.images.score(p, y)
+        own = self.images.mean_volumes[person]
+        base = self._bases[self.fold[rows]]
+        if name in NEEDS_FMRI:
+            base = np.broadcast_to(own, p.shape)
+        return self.images.score(p, y, own=own, base=base)
+
+    def _ceiling_of(self, person, rows):
+        """Correlate what EEG can explain with what is measured."""
+        if self.pairs.ceiling is None:
+            return np.nan
+        if person not in self._ceilings:
+            visible = unit_columns(self.pairs.ceiling[rows])
+            measured = unit_columns(self.pairs.values[rows])
+            r = (visible * measured).sum(axis=0, dtype=float)[measured.any(axis=0)]
+            self._ceilings[person] = float(r.mean())
+        return self._ceilings[person]
