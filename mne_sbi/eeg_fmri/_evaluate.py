@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._checks import draw_seed
+from .._checks import check_rng, draw_seed
 from ._baselines import (
     MEAN_VOLUME,
     MODEL,
@@ -19,7 +19,7 @@ from ._evaluation import Evaluation
 from ._evaluation_inputs import check_pairs
 from ._image_scores import make_image_scores
 from ._scorer import Scorer
-from ._splits import SHUFFLED, describe_leak, find_leaks, make_splits, warn_of_leak
+from ._splits import describe_leak, find_leaks, make_splits, warn_of_leak
 from ._verdicts import find_verdicts
 
 
@@ -82,7 +82,8 @@ def evaluate(
     n_jobs : int | None
         Folds at the same time, as in joblib.
     random_state : None | int | numpy.random.Generator | numpy.random.RandomState
-        For ``cv="shuffled"``. The model has its own.
+        For ``cv="shuffled"`` and for the null of the mean over people. The model has
+        its own.
     verbose : bool | str | None
         Show progress.
 
@@ -129,9 +130,8 @@ def evaluate(
     """
     pairs = check_pairs(X, y, groups, times, ceiling, gap)
     settings = _check_baselines(baselines)
-    is_shuffled = isinstance(cv, str) and cv == SHUFFLED
-    seed = draw_seed(random_state) if is_shuffled else None
-    splits, cv_name = make_splits(cv, pairs.groups, pairs.timeline, seed)
+    rng = check_rng(random_state)
+    splits, cv_name = make_splits(cv, pairs, draw_seed(rng))
     n_near, n_tested = find_leaks(splits, pairs.timeline)
     leak = None
     if n_near:
@@ -140,7 +140,7 @@ def evaluate(
             warn_of_leak(leak)
     people = np.unique(pairs.groups)
     images = make_image_scores(masker, mean_volumes, pairs.y.shape[1:], people)
-    scorer = Scorer(pairs, splits, images)
+    scorer = Scorer(pairs, splits, images, rng)
     predicted = _cross_predict(
         estimator, MODEL, pairs, pairs.X, splits, n_jobs, verbose
     )
@@ -158,6 +158,7 @@ def evaluate(
         r=np.array([null.r for null in scorer.nulls], dtype=np.float32),
         r_null95=np.array([null.r_null95 for null in scorer.nulls], dtype=np.float32),
         predictions=predicted.reshape(pairs.y.shape) if keep_predictions else None,
+        mean_nulls=scorer.mean_nulls,
         missing=missing,
     )
 

@@ -55,6 +55,9 @@ class Evaluation(FrozenArrays):
     r, r_null95 : ndarray of float32, shape (n_people, n_targets)
         The model's temporal correlation at each target, and the 95 % quantile of the
         same over circular shifts.
+    mean_nulls : dict of (str -> (float, float))
+        For each predictor, the 95 % quantile of the mean of ``r`` over people whose
+        predictions are shifted independently, and the probability of the mean.
     predictions : ndarray of float32, shape as y | None
         The model's predictions; NaN where a pair was not tested.
     missing : dict of (str -> str)
@@ -67,6 +70,7 @@ class Evaluation(FrozenArrays):
     people: tuple
     r: np.ndarray
     r_null95: np.ndarray
+    mean_nulls: dict
     predictions: np.ndarray | None = None
     missing: dict = field(default_factory=dict)
 
@@ -110,9 +114,10 @@ class Evaluation(FrozenArrays):
         Returns
         -------
         summary : pandas.DataFrame
-            One row per predictor: the means of the columns of :attr:`table`;
-            ``n_people``; ``n_above``, the number of people whose ``r`` exceeds its
-            null; ``worst_skill`` and ``worst_person``; and ``reference``.
+            One row per predictor: the means of the columns of :attr:`table`, but
+            ``r_null95`` and ``p`` are those of the mean ``r``; ``n_people``;
+            ``n_above``, the number of people whose ``r`` exceeds its own null;
+            ``worst_skill`` and ``worst_person``; and ``reference``.
         """
         import pandas as pd
 
@@ -121,6 +126,7 @@ class Evaluation(FrozenArrays):
             worst = rows_of.loc[rows_of["skill"].idxmin()]
             rows[name] = {
                 **rows_of[list(_MEANS)].mean(),
+                **dict(zip(("r_null95", "p"), self.mean_nulls[name], strict=True)),
                 "n_people": len(rows_of),
                 "n_above": int((rows_of["r"] > rows_of["r_null95"]).sum()),
                 "worst_skill": worst["skill"],

@@ -11,6 +11,8 @@ _BLOCK = 2048
 _ROUNDING = 1e-6
 # The share of shifts that a correlation must exceed.
 LEVEL = 0.95
+# Draws of one shift per person, for the mean over people.
+_N_DRAWS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +95,31 @@ def shift_null(predicted, measured, min_shift):
     if not n_changing:
         raise ValueError("No measured value changes with time in a person: check y.")
     return ShiftNull(r, quantile, null / n_changing)
+
+
+def null_of_mean(nulls, rng):
+    """Draw the mean over people of correlations at shifts that are independent.
+
+    Parameters
+    ----------
+    nulls : list of ShiftNull
+        Of each person.
+    rng : numpy.random.Generator
+        Draws a shift for each person.
+
+    Returns
+    -------
+    r_null95 : float
+        The 95 % quantile of the mean.
+    p : float
+        Share of draws, the unshifted included, in which the mean is as large as that of
+        the unshifted predictions.
+    """
+    drawn = [rng.choice(null.null, _N_DRAWS) for null in nulls]
+    means = np.mean(drawn, axis=0)
+    mean = np.mean([null.mean for null in nulls])
+    p = (1 + (means >= mean).sum()) / (1 + _N_DRAWS)
+    return float(np.quantile(means, LEVEL)), float(p)
 
 
 def unit_columns(x):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ._baselines import MODEL, NEEDS_FMRI, PREVIOUS, training_means
 from ._copies import LEAST_VOLUMES, find_copies
-from ._nulls import unit_columns
+from ._nulls import null_of_mean, unit_columns
 from ._scores import score_over_time
 from ._verdicts import PersonPrediction
 
@@ -22,6 +22,8 @@ class Scorer:
         Rows.
     images : ImageScores | None
         How to score volumes as images.
+    rng : numpy.random.Generator
+        Draws shifts for the null of the mean over people.
 
     Attributes
     ----------
@@ -34,6 +36,8 @@ class Scorer:
         The model's correlations, person by person.
     rows : list of dict
         As in :class:`Evaluation`.
+    mean_nulls : dict of (str -> (float, float))
+        As in :class:`Evaluation`.
 
     Raises
     ------
@@ -41,9 +45,9 @@ class Scorer:
         If a person has too few volumes.
     """
 
-    def __init__(self, pairs, splits, images):
+    def __init__(self, pairs, splits, images, rng):
         self.pairs, self.images = pairs, images
-        self.splits = splits
+        self.splits, self.rng = splits, rng
         self.fold = np.full(len(pairs.y), -1)
         for number, (_, test) in enumerate(splits):
             self.fold[test] = number
@@ -59,7 +63,7 @@ class Scorer:
                     f"time need {LEAST_VOLUMES} or more. Leave the person out."
                 )
         self.people, self.copy_share, self.nulls = [], None, []
-        self.rows, self._ceilings = [], {}
+        self.rows, self.mean_nulls, self._ceilings = [], {}, {}
         self._bases = images.bases(pairs.groups, splits) if images else None
 
     def _rows_of(self, person):
@@ -115,6 +119,7 @@ class Scorer:
                 }
             )
             nulls.append(null)
+        self.mean_nulls[name] = null_of_mean(nulls, self.rng)
         return nulls
 
     def _score_images(self, name, person, rows, p, y):

@@ -115,17 +115,15 @@ class BlockedWithinPerson:
                 yield train, rows[block]
 
 
-def make_splits(cv, groups, timeline, random_state):
+def make_splits(cv, pairs, random_state):
     """Make the folds that a name or a splitter stands for.
 
     Parameters
     ----------
     cv : str | int | splitter | iterable of (train, test)
         As in :func:`evaluate`.
-    groups : ndarray, shape (n_pairs,)
-        The person of each pair.
-    timeline : Timeline
-        When pairs were, which says how many volumes make a gap.
+    pairs : CheckedPairs
+        What is split.
     random_state : int
         Seed of ``"shuffled"``.
 
@@ -142,7 +140,7 @@ def make_splits(cv, groups, timeline, random_state):
         If there is one person and people are to be left out; if a pair is tested more
         than once.
     """
-    name = cv
+    name, groups = cv, pairs.groups
     if isinstance(cv, str):
         check_option("cv", cv, _NAMES)
         if cv == LEAVE_ONE_PERSON_OUT and len(np.unique(groups)) < 2:
@@ -152,15 +150,18 @@ def make_splits(cv, groups, timeline, random_state):
             )
         splitter = {
             LEAVE_ONE_PERSON_OUT: LeaveOneGroupOut(),
-            WITHIN_PERSON: BlockedWithinPerson(_N_SPLITS, timeline.gap_volumes),
+            WITHIN_PERSON: BlockedWithinPerson(_N_SPLITS, pairs.timeline.gap_volumes),
             SHUFFLED: KFold(_N_SPLITS, shuffle=True, random_state=random_state),
         }[cv]
     else:
         splitter = check_cv(cv)
         named = isinstance(cv, numbers.Integral) or hasattr(cv, "split")
         name = type(splitter).__name__ if named else "The given list of splits"
-    rows = np.zeros((len(groups), 1))
-    splits = [tuple(map(_as_rows, s)) for s in splitter.split(rows, None, groups)]
+    with warnings.catch_warnings():
+        # Splitters that do not need them say so.
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")
+        folds = list(splitter.split(pairs.X, pairs.y, groups))
+    splits = [tuple(map(_as_rows, fold)) for fold in folds]
     tested = np.zeros(len(groups), dtype=int)
     for _, test in splits:
         tested[test] += 1
