@@ -22,7 +22,8 @@ def sparsemax(scores):
 
     Martins and Astudillo (2016), ICML: algorithm 1. What is added to all scores follows
     from the set of those that stay above zero, which has no gradient: so that none has
-    to pass through the sort.
+    to pass through the sort. The rows of Keras' own function, in its version 3.15, do
+    not sum to one.
     """
     n = scores.shape[-1]
     fixed = ops.stop_gradient(scores)
