@@ -8,7 +8,7 @@ from .._checks import check_array, check_option
 from ._alignment import VolumeTiming
 from ._bands import BANDS
 from ._eeg_samples import eeg_channels
-from ._standardizer import standardize_recordings
+from ._standardizer import remove_slow_changes, standardize_recordings
 from ._windows import band_power_windows, raw_windows, spectrogram_windows
 
 FEATURES = ("band_power", "spectrogram", "raw")
@@ -48,6 +48,10 @@ class EEGWindows:
     n_skip : int
         Volumes at the beginning that are left out, and all whose windows reach before
         their end; Calhas and Henriques leave out three.
+    high_pass : float | None
+        Changes of band power that are slower than this are removed, in Hz, as
+        :class:`BoldSignal` does with fMRI: they say nothing about it then. ``None``
+        keeps them.
     standardize : bool | str
         True: each channel and frequency has zero mean and unit standard deviation over
         the recording, as :class:`RecordingStandardizer` does. ``"channels"``: over the
@@ -74,6 +78,7 @@ class EEGWindows:
     picks: str | list | None = None
     slice_time_ref: float = 0.5
     n_skip: int = 0
+    high_pass: float | None = 1 / 128
     standardize: bool | str = True
     reject_by_annotation: bool = True
 
@@ -87,8 +92,9 @@ class EEGWindows:
             if value is not None:
                 check_array(name, value, shape=(), dtype=int, positive=True)
         check_array("duration", self.duration, shape=(), positive=True)
-        if self.sfreq is not None:
-            check_array("sfreq", self.sfreq, shape=(), positive=True)
+        for name in ("sfreq", "high_pass"):
+            if getattr(self, name) is not None:
+                check_array(name, getattr(self, name), shape=(), positive=True)
         if check_array("n_skip", self.n_skip, shape=(), dtype=int) < 0:
             raise ValueError(f"n_skip must not be negative, got {self.n_skip}.")
         if not 0 <= check_array("slice_time_ref", self.slice_time_ref, shape=()) <= 1:
@@ -150,6 +156,9 @@ class EEGWindows:
                 n_lags=self.lags_for(t_r),
                 **settings,
             )
+            if self.high_pass is not None and valid.any():
+                times = timing.onsets[valid]
+                X = remove_slow_changes(X, times, float(self.high_pass))
         elif self.features == "spectrogram":
             X, valid = spectrogram_windows(
                 raw,

@@ -169,3 +169,40 @@ def standardize_recordings(X, codes, axis=(0, -1)):
             )
         Z[rows] = (part - mean) / sd
     return Z
+
+
+def remove_slow_changes(X, times, high_pass):
+    """Take the mean and slow cosines over time away from each feature.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n_pairs, ...)
+        Features of one recording.
+    times : ndarray, shape (n_pairs,)
+        Times of the pairs in s, which may have gaps.
+    high_pass : float
+        Cosines up to this frequency are removed, in Hz.
+
+    Returns
+    -------
+    X : ndarray of float32, shape (n_pairs, ...)
+        What is left, by least squares.
+
+    Raises
+    ------
+    ValueError
+        If there are not twice as many pairs as cosines.
+    """
+    step = np.median(np.diff(times)) if len(times) > 1 else 0.0
+    duration = times[-1] - times[0] + step
+    n_cosines = int(2 * duration * high_pass)
+    if 2 * n_cosines >= len(times):
+        raise ValueError(
+            f"high_pass={high_pass:g} Hz takes {n_cosines} cosines from {len(times)} "
+            "pairs. Give longer recordings or a lower frequency; None removes nothing."
+        )
+    phase = np.pi * (times - times[0] + 0.5 * step) / duration
+    slow, _ = np.linalg.qr(np.cos(phase[:, np.newaxis] * np.arange(n_cosines + 1)))
+    slow = slow.astype(np.float32)
+    flat = X.reshape(len(X), -1) - X.reshape(len(X), -1).mean(axis=0)
+    return (flat - slow @ (slow.T @ flat)).reshape(X.shape)

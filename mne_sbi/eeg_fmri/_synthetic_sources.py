@@ -53,6 +53,11 @@ def draw_log_power(loadings, duration, rng):
     -------
     log_power : dict of str to ndarray, shape (n_regions, n_steps)
         Zero mean and unit variance, in steps of ``SLOW_STEP``.
+
+    Notes
+    -----
+    A network is one course of time for the rhythms below gamma, whose powers rise and
+    fall together (de Munck et al., NeuroImage 47:69-76, 2009); gamma has its own.
     """
     n_regions, n_networks = loadings.shape
     n_steps = int(np.ceil(duration / SLOW_STEP)) + 1
@@ -61,10 +66,12 @@ def draw_log_power(loadings, duration, rng):
     def is_slow(freqs):
         return (freqs >= _SLOW[0]) & (freqs <= _SLOW[1])
 
+    slow = draw_noise(2 * n_networks, n_steps, 1 / SLOW_STEP, is_slow, rng)
+    rhythms, gamma = slow[:n_networks], slow[n_networks:]
     log_power = {}
     for band in BANDS:
-        slow = draw_noise(n_networks + n_regions, n_steps, 1 / SLOW_STEP, is_slow, rng)
-        networks, private = slow[:n_networks], slow[n_networks:]
+        networks = gamma if band == "gamma" else rhythms
+        private = draw_noise(n_regions, n_steps, 1 / SLOW_STEP, is_slow, rng)
         log_power[band] = network * loadings @ networks + own * private
     return log_power
 

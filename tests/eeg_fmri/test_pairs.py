@@ -69,7 +69,8 @@ def test_a_voxel_that_follows_power_is_found_at_its_lag(lag):
     data = img.get_fdata()
     data[1, 2, 1] = 1000 + 20 * log_power[last - lag + np.arange(100)]
     img = nibabel.Nifti1Image(data, AFFINE, img.header)
-    pairs = make_pairs(raw, img, full_masker(), signal=BoldSignal(high_pass=None))
+    signal, features = BoldSignal(high_pass=None), EEGWindows(high_pass=None)
+    pairs = make_pairs(raw, img, full_masker(), signal=signal, features=features)
     mask = np.zeros(SHAPE, dtype=bool)
     mask[1, 2, 1] = True
     y = pairs.y[:, mask.ravel()][:, 0]

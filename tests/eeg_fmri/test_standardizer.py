@@ -6,7 +6,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from mne_sbi.eeg_fmri._standardizer import RecordingStandardizer
+from mne_sbi.eeg_fmri._standardizer import RecordingStandardizer, remove_slow_changes
 
 
 @pytest.fixture
@@ -86,3 +86,25 @@ def test_groups_are_routed_through_a_pipeline(X):
         }
     Z = RecordingStandardizer().fit_transform(X, groups=GROUPS).reshape(60, -1)
     np.testing.assert_allclose(predicted, Ridge().fit(Z, y).predict(Z), atol=1e-5)
+
+
+def test_slow_changes_are_those_of_the_cosine_transform():
+    from scipy import fft
+
+    X = np.random.default_rng(0).standard_normal((100, 2, 3)).astype(np.float32)
+    found = remove_slow_changes(X, 7.0 + 2.0 * np.arange(100), 1 / 128)
+    coefs = fft.dct(X.astype(float), axis=0, norm="ortho")
+    coefs[: 1 + int(2 * 200 / 128)] = 0
+    expected = fft.idct(coefs, axis=0, norm="ortho")
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    # Pairs that are missing change nothing about what counts as slow.
+    kept = np.delete(np.arange(100), [20, 21, 50])
+    slow = np.cos(np.pi * 3 * (kept + 0.5) / 100)[:, None].astype(np.float32)
+    left = remove_slow_changes(slow, 2.0 * kept, 1 / 128)
+    assert np.abs(left).max() < 1e-5
+
+
+def test_slow_changes_need_enough_pairs():
+    X = np.zeros((10, 1, 1), np.float32)
+    with pytest.raises(ValueError, match=r"takes 5 cosines from 10 pairs"):
+        remove_slow_changes(X, 2.0 * np.arange(10), 1 / 8)

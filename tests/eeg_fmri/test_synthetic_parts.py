@@ -75,9 +75,11 @@ def test_log_power_is_slow_and_shared_in_networks(group):
     upper = np.triu_indices(len(alpha), 1)
     assert np.abs(found[upper] - expected[upper]).mean() < 0.06
     assert np.corrcoef(found[upper], expected[upper])[0, 1] > 0.9
-    # Bands have nothing to do with each other.
-    across = np.corrcoef(alpha, log_power["beta"])[:40, 40:]
-    assert np.abs(np.diag(across)).mean() < 0.1
+    # Rhythms below gamma share the networks, hence half of their variance.
+    across = np.diag(np.corrcoef(alpha, log_power["beta"])[:40, 40:])
+    np.testing.assert_allclose(across.mean(), 0.5, atol=0.05)
+    across = np.diag(np.corrcoef(alpha, log_power["gamma"])[:40, 40:])
+    assert np.abs(across).mean() < 0.1
 
 
 def test_regions_lie_apart_in_the_brain(group):
@@ -171,7 +173,7 @@ def test_background_is_one_over_f(long_recording):
 
 
 @pytest.mark.parametrize(("band", "least", "most"), [
-    ("alpha", 0.75, 1.0), ("beta", 0.7, 1.0), ("gamma", -0.1, 0.5),
+    ("alpha", 0.7, 1.0), ("beta", 0.7, 1.0), ("gamma", -0.1, 0.5),
 ])  # fmt: skip
 def test_scalp_power_follows_the_sources(group, long_recording, band, least, most):
     """Expected power at an electrode: squared gains times the power of sources."""
