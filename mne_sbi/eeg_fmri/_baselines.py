@@ -28,7 +28,7 @@ class Baselines(FrozenArrays):
     band_power : array, shape (n_pairs, n_channels, n_bands, n_lags) | None
         Band power, for ridge regression and for vigilance, of the same pairs as ``X``.
         None takes ``X`` if it has this form.
-    bands : sequence of str | None
+    bands : iterable of str | None
         Names of the bands. None stands for the five that :func:`make_pairs` computes
         by default.
     motion : array, shape (n_pairs, n_parameters) | None
@@ -70,7 +70,7 @@ def make_baselines(settings, estimator, X, timeline):
             missing[RIDGE] = "the model is that itself"
         else:
             found[RIDGE] = _ridge(timeline.t_r), power
-        names = settings.bands or _BANDS
+        names = tuple(settings.bands or _BANDS)
         if {"alpha", "theta"} <= set(names):
             drowsy = (
                 power[:, :, names.index("alpha")] - power[:, :, names.index("theta")]
@@ -89,7 +89,7 @@ def make_baselines(settings, estimator, X, timeline):
 
 def _find_band_power(settings, X):
     """Return band power, or None and why there is none."""
-    names = settings.bands or _BANDS
+    names = tuple(settings.bands or _BANDS)
     power = settings.band_power
     if power is None:
         if X.ndim != 4 or X.shape[2] != len(names):

@@ -120,7 +120,7 @@ def make_image_scores(masker, mean_volumes, y_shape, people):
             "the masker that made y."
         )
     if mean_volumes is not None:
-        missing = [person for person in people if person not in mean_volumes]
+        missing = [person for person in people.tolist() if person not in mean_volumes]
         if missing:
             raise ValueError(f"mean_volumes lacks the people {missing[:10]}.")
         mean_volumes = {
