@@ -91,10 +91,11 @@ class Evaluation(FrozenArrays):
         - ``skill``: one minus the ratio of squared errors, summed over volumes and
           targets, to those of the ``reference``: the person's own mean, or, for
           predictions that were made of measured volumes, what these give for nothing.
-        - ``r2``: the same over the person's own mean, for all predictors.
-        - ``r``: temporal correlation, averaged over targets; ``r_null95`` and ``p``:
-          the 95 % quantile and the probability of the same for predictions that are
-          shifted circularly in time; ``share_above``: share of targets whose
+        - ``r2``: the same over the person's own mean (of each fold, for constants), for
+          all predictors.
+        - ``r``: temporal correlation within folds, averaged over targets; ``r_null95``
+          and ``p``: the 95 % quantile and the probability of the same for predictions
+          that are shifted circularly in time; ``share_above``: share of targets whose
           correlation exceeds the quantile of their own shifts, of which 5 % do by
           chance.
         - ``rmse``, in the unit of y, and ``rmse_shuffled`` and ``rmse_constant``, of

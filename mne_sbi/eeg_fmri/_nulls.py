@@ -8,7 +8,7 @@ from scipy import fft
 # Columns that are transformed at once, which bounds memory.
 _BLOCK = 2048
 # A standard deviation below this share of the size of the values is rounding.
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
 # The share of shifts that a correlation must exceed.
 LEVEL = 0.95
 # Draws of one shift per person, for the mean over people.
@@ -138,6 +138,6 @@ def unit_columns(x):
     size = np.abs(x).max(axis=0)
     x = x - x.mean(axis=0, dtype=float).astype(x.dtype)
     norm = np.sqrt(np.square(x).sum(axis=0, dtype=float))
-    changes = norm > _ROUNDING * np.sqrt(len(x)) * size
+    changes = norm > ROUNDING * np.sqrt(len(x)) * size
     scale = np.where(changes, 1.0 / np.where(changes, norm, 1.0), 0.0)
     return x * scale.astype(x.dtype)

@@ -105,7 +105,8 @@ class Scorer:
         nulls = []
         for person, rows in self.tested:
             p, y = predicted[rows], self.pairs.values[rows]
-            row, null = score_over_time(p, y, self.pairs.timeline.gap_volumes, is_copy)
+            gap = self.pairs.timeline.gap_volumes
+            row, null = score_over_time(p, y, self.fold[rows], gap, is_copy)
             ceiling = self._ceiling_of(person, rows)
             self.rows.append(
                 {

@@ -3,11 +3,14 @@
 import numpy as np
 
 from ._copies import N_PAST, main_axes, past_of
-from ._nulls import LEVEL, shift_null
+from ._nulls import LEVEL, ROUNDING, shift_null
 
 # Columns that are regressed at once, which bounds memory.
 _BLOCK = 2048
 
+# Predictions whose standard deviation over time is a smaller share of the measured one
+# are constant for all that scores can tell.
+CONSTANT = 0.01
 OWN_MEAN, PAST_VOLUMES = "own mean", "previous volumes"
 
 
@@ -67,13 +70,62 @@ def _left_over(by, target):
     return float(np.square(target - by @ weights).sum())
 
 
-def score_over_time(predicted, measured, min_shift, is_copy=False):
+def remove_fold_means(x, fold):
+    """Remove the mean of the volumes that were tested together.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_volumes, n_targets)
+        Values of one person.
+    fold : ndarray of int, shape (n_volumes,)
+        The fold in which each volume was tested.
+
+    Returns
+    -------
+    x : ndarray, shape (n_volumes, n_targets)
+        The values without the means. Columns that change by no more than rounding are
+        zero.
+    """
+    size = np.abs(x).max(axis=0)
+    x = x.copy()
+    for number in np.unique(fold):
+        rows = fold == number
+        x[rows] -= x[rows].mean(axis=0, dtype=float).astype(x.dtype)
+    x[:, np.abs(x).max(axis=0) <= ROUNDING * size] = 0
+    return x
+
+
+def is_constant(predicted, measured, fold):
+    """Tell whether predictions of a fold do not change with time.
+
+    Parameters
+    ----------
+    predicted, measured : ndarray, shape (n_volumes, n_targets)
+        Of one person.
+    fold : ndarray of int, shape (n_volumes,)
+        The fold in which each volume was tested.
+
+    Returns
+    -------
+    constant : bool
+        Whether their standard deviation is below one per cent of the measured one.
+    """
+    spread = [
+        np.square(remove_fold_means(x, fold)).sum(dtype=float)
+        for x in (predicted, measured)
+    ]
+    return bool(np.sqrt(spread[0]) < CONSTANT * np.sqrt(spread[1]))
+
+
+def score_over_time(predicted, measured, fold, min_shift, is_copy=False):
     """Score the predictions of one person.
 
     Parameters
     ----------
     predicted, measured : ndarray, shape (n_volumes, n_targets)
         In the order of time.
+    fold : ndarray of int, shape (n_volumes,)
+        The fold in which each volume was tested.
     min_shift : int
         As in :func:`shift_null`.
     is_copy : bool
@@ -94,16 +146,23 @@ def score_over_time(predicted, measured, min_shift, is_copy=False):
     In random order, the predictions' products with the measured values are zero on
     average, so the error expected of shuffled predictions is exact: the variances of
     both plus the squared difference of their means.
+
+    Each fold's mean is removed before correlating: where blocks of one person are left
+    out, the mean of the other blocks is related to what is left, although it knows
+    nothing of time. For the same reason the reference of predictions that are constant
+    in each fold is the person's mean in each fold.
     """
     mean_y, mean_p = (x.mean(axis=0, dtype=float) for x in (measured, predicted))
     total = squared_error(mean_y.astype(measured.dtype), measured)
     if total == 0:
         raise ValueError("No measured value changes with time in a person: check y.")
     error = squared_error(predicted, measured)
+    inner = [remove_fold_means(x, fold) for x in (predicted, measured)]
     offset = len(measured) * float(np.square(mean_y - mean_p).sum())
     spread = squared_error(mean_p.astype(predicted.dtype), predicted)
-    r2 = 1 - error / total
-    null = shift_null(predicted, measured, min_shift)
+    constant = is_constant(predicted, measured, fold)
+    r2 = 1 - error / (np.square(inner[1]).sum(dtype=float) if constant else total)
+    null = shift_null(*inner, min_shift)
     is_known = np.isfinite(null.r)
     row = {
         "n_volumes": len(measured),

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._baselines import MODEL, RIDGE
+from ._scores import CONSTANT, is_constant
 
-# Predictions whose standard deviation over time is a smaller share of the measured one
-# are constant for all that scores can tell.
-_CONSTANT = 0.01
 # A volume is the person's own mean if it differs by less than this share of the
 # standard deviation over time.
 _SAME = 0.05
@@ -50,13 +48,7 @@ class PersonPrediction:
     @property
     def is_constant(self):
         """Whether predictions of a fold do not change with time."""
-        spread = np.zeros(2)
-        for fold in np.unique(self.fold):
-            rows = self.fold == fold
-            for i, x in enumerate((self.predicted[rows], self.measured[rows])):
-                mean = x.mean(axis=0, dtype=float).astype(x.dtype)
-                spread[i] += np.square(x - mean).sum(dtype=float)
-        return bool(np.sqrt(spread[0]) < _CONSTANT * np.sqrt(spread[1]))
+        return is_constant(self.predicted, self.measured, self.fold)
 
     @property
     def is_own_mean(self):
@@ -105,7 +97,7 @@ def find_verdicts(people, rows, copy_share, leak):
     if 2 * n_constant >= n:
         found["constant"] = (
             f"The predictions of {n_constant} of {n} people do not change with time: "
-            f"less than {_CONSTANT:.0%} of the measured standard deviation. They are a "
+            f"less than {CONSTANT:.0%} of the measured standard deviation. They are a "
             "constant image."
         )
     if 2 * n_own >= n:

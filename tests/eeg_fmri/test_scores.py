@@ -3,14 +3,19 @@ import pytest
 
 from mne_sbi.eeg_fmri._grid import VolumeGrid
 from mne_sbi.eeg_fmri._image_scores import ImageScores, make_image_scores, ssim
-from mne_sbi.eeg_fmri._scores import score_over_time, skill_over_past
+from mne_sbi.eeg_fmri._scores import is_constant, score_over_time, skill_over_past
+
+
+def score(predicted, measured, min_shift):
+    fold = np.zeros(len(measured), dtype=int)
+    return score_over_time(predicted, measured, fold, min_shift)
 
 
 def test_scaled_truth_with_noise_has_the_analytic_scores():
     rng = np.random.default_rng(0)
     y, noise = rng.standard_normal((2, 4000, 30))
     a, b = 0.6, 0.3
-    row, null = score_over_time(a * y + b * noise, y, 50)
+    row, null = score(a * y + b * noise, y, 50)
     assert row["r"] == pytest.approx(a / np.hypot(a, b), abs=0.002)
     expected = 1 - ((1 - a) ** 2 + b**2)
     assert row["skill"] == row["r2"] == pytest.approx(expected, abs=0.003)
@@ -23,7 +28,7 @@ def test_an_offset_costs_skill_and_not_correlation():
     rng = np.random.default_rng(1)
     y = rng.standard_normal((100, 5))
     y -= y.mean(axis=0)
-    row, _ = score_over_time(y + 2.0, y, 10)
+    row, _ = score(y + 2.0, y, 10)
     assert row["r"] == pytest.approx(1.0)
     assert row["r2"] == pytest.approx(1 - 4 / y.var())
 
@@ -31,7 +36,7 @@ def test_an_offset_costs_skill_and_not_correlation():
 def test_errors_of_shuffled_and_constant_predictions_equal_brute_force():
     rng = np.random.default_rng(2)
     y, p = rng.standard_normal((2, 30, 4)).cumsum(axis=1)
-    row, _ = score_over_time(p, y, 5)
+    row, _ = score(p, y, 5)
     # The mean over all circular shifts is that over all orders: each prediction
     # meets each measurement equally often.
     squares = [((np.roll(p, s, axis=0) - y) ** 2).mean() for s in range(30)]
@@ -43,16 +48,42 @@ def test_large_volumes_in_single_precision_lose_nothing():
     rng = np.random.default_rng(3)
     y = rng.standard_normal((200, 50))
     p = 0.5 * y + rng.standard_normal((200, 50))
-    small, _ = score_over_time(p, y, 10)
+    small, _ = score(p, y, 10)
     shifted = [(1000 + x).astype(np.float32) for x in (p, y)]
-    large, _ = score_over_time(*shifted, 10)
+    large, _ = score(*shifted, 10)
     for name in ("r2", "r", "r_null95", "rmse", "rmse_shuffled"):
         assert large[name] == pytest.approx(small[name], abs=2e-4)
 
 
 def test_measured_values_that_never_change_are_an_error():
     with pytest.raises(ValueError, match="No measured value changes"):
-        score_over_time(np.ones((50, 2)), np.ones((50, 2)), 5)
+        score(np.ones((50, 2)), np.ones((50, 2)), 5)
+
+
+def test_a_constant_in_each_block_has_no_correlation_and_no_skill():
+    rng = np.random.default_rng(4)
+    fold = np.repeat(np.arange(5), 20)
+    level = rng.standard_normal((5, 8))
+    y = 2 * level[fold] + rng.standard_normal((100, 8))
+    row, _ = score_over_time(level[fold], y, fold, 5)
+    assert row["r"] == 0 and row["skill"] < 0
+    assert is_constant(level[fold], y, fold)
+    assert not is_constant(level[fold] + 0.1 * y, y, fold)
+    # With the blocks' own means as reference, these have a skill of zero.
+    own = np.stack([y[fold == k].mean(axis=0) for k in range(5)])
+    assert score_over_time(own[fold], y, fold, 5)[0]["skill"] == pytest.approx(0)
+
+
+def test_correlation_is_that_within_blocks():
+    rng = np.random.default_rng(5)
+    fold = np.repeat([0, 1], 50)
+    y, p = rng.standard_normal((2, 100, 1)) + 3 * fold[:, None]
+    row, _ = score_over_time(p, y, fold, 5)
+    inner = [
+        np.concatenate([x[:50] - x[:50].mean(), x[50:] - x[50:].mean()]) for x in (p, y)
+    ]
+    assert row["r"] == pytest.approx(np.corrcoef(*np.squeeze(inner))[0, 1])
+    assert abs(row["r"]) < 0.3 < np.corrcoef(p.T, y.T)[0, 1]
 
 
 def slow_fmri(seed, n=200, n_targets=6):
