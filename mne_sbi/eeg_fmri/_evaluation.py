@@ -74,6 +74,11 @@ class Evaluation(FrozenArrays):
     predictions: np.ndarray | None = None
     missing: dict = field(default_factory=dict)
 
+    def __post_init__(self):
+        for array in (self.r, self.r_null95, self.predictions):
+            if array is not None:
+                array.flags.writeable = False
+
     @property
     def leaks(self):
         """Whether training pairs were so near to test pairs that scores say little."""

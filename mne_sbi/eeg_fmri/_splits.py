@@ -50,6 +50,9 @@ class BlockedWithinPerson:
         self.n_splits = n_splits
         self.gap = gap
 
+    def __repr__(self):
+        return f"BlockedWithinPerson(n_splits={self.n_splits}, gap={self.gap})"
+
     def get_n_splits(self, X=None, y=None, groups=None):
         """Return the number of folds: blocks times people.
 

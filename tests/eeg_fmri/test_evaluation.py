@@ -113,6 +113,7 @@ def test_result_prints_as_a_small_table_and_survives_pickling():
     assert "leave_one_person_out, 4 people, 400 volumes, 25 targets" in text
     assert "no motion only: no head motion was given" in text
     assert len(text.splitlines()) < 12
+    assert not evaluation.predictions.flags.writeable
     again = pickle.loads(pickle.dumps(evaluation))
     assert repr(again) == text and not again.r.flags.writeable
 
@@ -260,6 +261,17 @@ def test_baselines_find_what_they_are_about():
     needs = evaluation.table.groupby("predictor")["needs_fmri"].first()
     assert set(needs[needs].index) == {"own mean volume", "previous volume"}
     assert "below ridge" in evaluation.verdicts
+
+
+@pytest.mark.parametrize("cv", ["leave_one_person_out", "within_person", "shuffled"])
+def test_means_have_no_skill_however_pairs_are_split(cv):
+    X, y, _ = linear_data()
+    y = center(slow(np.random.default_rng(2), 25))
+    table = evaluate(Ridge(), X, y, GROUPS, TIMES, cv=cv, random_state=0).table
+    own = table[table.predictor == "own mean volume"]
+    np.testing.assert_allclose(own["skill"], 0, atol=1e-9)
+    mean = table[table.predictor == "mean volume"]
+    assert (mean["skill"] <= 1e-9).all() and (mean["r"] == 0).all()
 
 
 def test_previous_volume_is_the_volume_before_of_the_same_person():
