@@ -120,6 +120,10 @@ class NetworkArchitecture(Architecture):
         optimizer = keras.optimizers.Adam(self.learning_rate)
         trainer.compile(optimizer=optimizer, loss="mse")
 
+    def _make_callbacks(self):
+        """Make what Keras calls after each pass, beside the bar of progress."""
+        return []
+
     def fit(self, X, y, *, groups=None, grid=None, random_state=None, verbose=None):
         """Train the network; see :meth:`Architecture.fit`."""
         self.x_shape_, self.n_targets_, self.grid_ = X.shape[1:], y.shape[1], grid
@@ -158,8 +162,9 @@ class NetworkArchitecture(Architecture):
 
         batches = Batches(make_batch, len(X), self.batch_size, seed)
         with show_passes(max_iter, verbose) as callback:
+            callbacks = [callback, *self._make_callbacks()]
             trained = trainer.fit(
-                batches, epochs=max_iter, verbose=0, shuffle=False, callbacks=[callback]
+                batches, epochs=max_iter, verbose=0, shuffle=False, callbacks=callbacks
             )
         self.history_["loss"] += [float(loss) for loss in trained.history["loss"]]
         if not np.isfinite(self.history_["loss"][-1]):
