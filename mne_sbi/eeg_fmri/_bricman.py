@@ -84,17 +84,20 @@ class BricmanDense(NetworkArchitecture):
         self.learning_rate = learning_rate
 
     def _build(self, x_shape, n_targets, grid):
-        from ._bricman_networks import add_pool
+        from ..inference._training import Stage
+        from ._bricman_layers import AveragePool
 
         self._check_noise()
-        network = self._make_network(self._pooled(x_shape), n_targets, grid)
-        return network, add_pool(network, self.pool)
+        shape = self._pooled(x_shape)
+        trainer, predict = self._make_network(shape, n_targets, grid)
+        average = AveragePool(self.pool)
+        return trainer, Stage(lambda windows: predict(average(windows)), [trainer])
 
     def _make_network(self, shape, n_targets, grid):
-        """Build the network behind the average."""
+        """Build the trainer, and a function from averaged windows to targets."""
         from ._bricman_networks import make_dense
 
-        return make_dense(shape, n_targets)
+        return _use(make_dense(shape, n_targets))
 
     def _make_batch(self, x, y, rng):
         return self._augment(x, rng), y
@@ -133,6 +136,11 @@ class BricmanDense(NetworkArchitecture):
             monitor="loss", factor=_FACTOR, patience=_PATIENCE + 1
         )
         return [plateau]
+
+    def _draw(self, n_rows, rng):
+        """Random bytes for what a transformer leaves out."""
+        shape = n_rows, self._networks[0].n_draws
+        return rng.integers(0, 256, shape, dtype=np.uint8)
 
     def _check_noise(self):
         for name in ("channel_noise", "sample_noise"):
@@ -209,7 +217,8 @@ class BricmanConv(BricmanDense):
     def _make_network(self, shape, n_targets, grid):
         from ._bricman_networks import make_conv
 
-        return make_conv(shape, self._check_grid(grid, n_targets, "smooths volumes"))
+        mask = self._check_grid(grid, n_targets, "smooths volumes")
+        return _use(make_conv(shape, mask))
 
 
 class BricmanEncoder(BricmanDense):
@@ -236,9 +245,13 @@ class BricmanEncoder(BricmanDense):
     """
 
     def _make_network(self, shape, n_targets, grid):
-        from ._bricman_networks import make_encoder
+        from ._bricman_transformers import ChannelEncoder, TransformerTrainer
 
-        return make_encoder(shape, n_targets)
+        network = ChannelEncoder(n_targets)
+        return TransformerTrainer(network, (None, *shape)), network.generate
+
+    def _make_batch(self, x, y, rng):
+        return (self._augment(x, rng), self._draw(len(x), rng)), y
 
 
 class BricmanTransformer(BricmanDense):
@@ -272,16 +285,21 @@ class BricmanTransformer(BricmanDense):
     Bricman, P., & Borst, J. (2021): see :class:`BricmanDense`.
     """
 
-    def _build(self, x_shape, n_targets, grid):
-        from ._bricman_networks import add_pool, make_transformer
+    def _make_network(self, shape, n_targets, grid):
+        from ._bricman_transformers import SliceTransformer, TransformerTrainer
 
-        self._check_noise()
         mask = self._check_grid(grid, n_targets, "makes a volume slice by slice")
-        trainer, network = make_transformer(self._pooled(x_shape), mask)
-        return trainer, add_pool(network, self.pool)
+        network = SliceTransformer(mask)
+        return TransformerTrainer(network, (None, *shape)), network.generate
 
     def _make_batch(self, x, y, rng):
-        return (self._augment(x, rng), self.grid_.to_volumes(y)), y
+        volumes = self.grid_.to_volumes(y)
+        return (self._augment(x, rng), volumes, self._draw(len(x), rng)), y
+
+
+def _use(network):
+    """Return a network, and a function that predicts by it."""
+    return network, lambda windows: network(windows, training=False)
 
 
 def scale_min_max(X, groups=None):

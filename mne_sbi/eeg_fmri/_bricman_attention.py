@@ -13,10 +13,39 @@ layers, ops = keras.layers, keras.ops
 
 # Score of what a token may not look at.
 _NEVER = -1e9
+# Values of a random byte.
+_N_BYTES = 256
 
 
 def _norm():
     return layers.LayerNormalization(epsilon=1e-5)
+
+
+class Dropper:
+    """Dropout that uses up random bytes which it is given.
+
+    Keras' dropout draws in each of its places; compiling some sixty generators takes
+    longer than many steps of training. Shares are rounded to 1 / 256.
+
+    Parameters
+    ----------
+    draws : tensor of uint8, shape (n, n_draws) | None
+        Random bytes for each row. None leaves nothing out.
+    """
+
+    def __init__(self, draws=None):
+        self._draws, self.n_used = draws, 0
+
+    def __call__(self, values, rate):
+        """Leave a share of values (n, ...) out, and enlarge the others."""
+        lowest = round(rate * _N_BYTES)
+        if self._draws is None or not lowest:
+            return values
+        first, shape = self.n_used, values.shape[1:]
+        self.n_used += math.prod(shape)
+        draws = ops.reshape(self._draws[:, first : self.n_used], (-1, *shape))
+        kept = ops.cast(ops.greater_equal(draws, lowest), values.dtype)
+        return values * kept * (_N_BYTES / (_N_BYTES - lowest))
 
 
 class Attention(layers.Layer):
@@ -36,8 +65,7 @@ class Attention(layers.Layer):
 
     def __init__(self, width, n_heads, dropout, initializer, **settings):
         super().__init__(**settings)
-        self._width, self._n_heads = width, n_heads
-        self._dropout = layers.Dropout(dropout)
+        self._width, self._n_heads, self._dropout = width, n_heads, dropout
         self._last = layers.Dense(width, kernel_initializer=initializer)
 
     def build(self, input_shape):
@@ -52,14 +80,14 @@ class Attention(layers.Layer):
         self._last.build((None, None, width))
 
     def query(self, tokens):
-        """Queries (n, n_heads, n_tokens, width / n_heads) of tokens."""
+        """Return queries (n, n_heads, n_tokens, width / n_heads) of tokens."""
         return self._heads(tokens, 0)
 
     def remember(self, tokens):
-        """Keys and values of tokens, each of the shape of queries."""
+        """Return keys and values of tokens, each of the shape of queries."""
         return self._heads(tokens, 1), self._heads(tokens, 2)
 
-    def mix(self, query, remembered, allowed=None, training=False):
+    def mix(self, query, remembered, allowed, drop):
         """Mix values for each query.
 
         Parameters
@@ -70,8 +98,8 @@ class Attention(layers.Layer):
             Of :meth:`remember`.
         allowed : tensor of bool, shape (n_queries, n_tokens) | None
             Which tokens each query may see; all, if None.
-        training : bool
-            Whether weights are left out.
+        drop : Dropper
+            Leaves weights out.
 
         Returns
         -------
@@ -83,7 +111,7 @@ class Attention(layers.Layer):
         scores = scores / math.sqrt(self._width // self._n_heads)
         if allowed is not None:
             scores = ops.where(allowed, scores, _NEVER)
-        weights = self._dropout(ops.softmax(scores, axis=-1), training=training)
+        weights = drop(ops.softmax(scores, axis=-1), self._dropout)
         mixed = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
         n_queries = query.shape[2]
         return self._last(ops.reshape(mixed, (-1, n_queries, self._width)))
@@ -116,13 +144,13 @@ class _AttentionLayer(layers.Layer):
         self, n_attentions, width, n_heads, n_hidden, dropout, initializer, **settings
     ):
         super().__init__(**settings)
-        self._width, self._n_hidden = width, n_hidden
+        self._width, self._n_heads, self._n_hidden = width, n_heads, n_hidden
+        self._dropout = dropout
         self._attentions = [
             Attention(width, n_heads, dropout, initializer())
             for _ in range(n_attentions)
         ]
         self._norms = [_norm() for _ in range(n_attentions + 1)]
-        self._drops = [layers.Dropout(dropout) for _ in range(n_attentions + 2)]
         self._hidden = layers.Dense(
             n_hidden, activation="relu", kernel_initializer=initializer()
         )
@@ -135,15 +163,32 @@ class _AttentionLayer(layers.Layer):
             layer.build(shape)
         self._last.build((None, None, self._n_hidden))
 
-    def _attend(self, number, tokens, remembered, allowed, training):
-        attention = self._attentions[number]
-        mixed = attention.mix(attention.query(tokens), remembered, allowed, training)
-        mixed = self._drops[number](mixed, training=training)
-        return self._norms[number](tokens + mixed)
+    def count_draws(self, n_tokens, *n_seen):
+        """Count the bytes that a :class:`Dropper` uses up for each row.
 
-    def _transform(self, tokens, training):
-        hidden = self._drops[-2](self._hidden(tokens), training=training)
-        changed = self._drops[-1](self._last(hidden), training=training)
+        Parameters
+        ----------
+        n_tokens : int
+            Number of tokens.
+        *n_seen : int
+            Number of tokens that each attention sees.
+
+        Returns
+        -------
+        n_draws : int
+            The number.
+        """
+        each = self._n_heads * sum(n_seen) + self._width * (len(n_seen) + 1)
+        return n_tokens * (each + self._n_hidden)
+
+    def _attend(self, number, tokens, remembered, allowed, drop):
+        attention = self._attentions[number]
+        mixed = attention.mix(attention.query(tokens), remembered, allowed, drop)
+        return self._norms[number](tokens + drop(mixed, self._dropout))
+
+    def _transform(self, tokens, drop):
+        hidden = drop(self._hidden(tokens), self._dropout)
+        changed = drop(self._last(hidden), self._dropout)
         return self._norms[-1](tokens + changed)
 
 
@@ -159,11 +204,11 @@ class EncoderLayer(_AttentionLayer):
     def __init__(self, *sizes, **settings):
         super().__init__(1, *sizes, **settings)
 
-    def call(self, tokens, training=False):
+    def call(self, tokens, drop):
         """Transform tokens (n, n_tokens, width)."""
         remembered = self._attentions[0].remember(tokens)
-        tokens = self._attend(0, tokens, remembered, None, training)
-        return self._transform(tokens, training)
+        tokens = self._attend(0, tokens, remembered, None, drop)
+        return self._transform(tokens, drop)
 
 
 class DecoderLayer(_AttentionLayer):
@@ -178,13 +223,13 @@ class DecoderLayer(_AttentionLayer):
     def __init__(self, *sizes, **settings):
         super().__init__(2, *sizes, **settings)
 
-    def call(self, tokens, encoded, allowed, training=False):
+    def call(self, tokens, encoded, allowed, drop):
         """Transform tokens, each of which sees the ones that are allowed."""
         own = self._attentions[0].remember(tokens)
-        return self._apply(tokens, own, self.remember(encoded), allowed, training)
+        return self._apply(tokens, own, self.remember(encoded), allowed, drop)
 
     def remember(self, encoded):
-        """Keys and values of the encoder's tokens, the same at each step."""
+        """Return keys and values of the encoder's tokens, the same at each step."""
         return self._attentions[1].remember(encoded)
 
     def step(self, token, own, encoded, here, allowed):
@@ -211,9 +256,9 @@ class DecoderLayer(_AttentionLayer):
         new = self._attentions[0].remember(token)
         place = here[:, None]
         own = tuple(ops.where(place, a, b) for a, b in zip(new, own, strict=True))
-        return self._apply(token, own, encoded, allowed[None], False), own
+        return self._apply(token, own, encoded, allowed[None], Dropper()), own
 
-    def _apply(self, tokens, own, encoded, allowed, training):
-        tokens = self._attend(0, tokens, own, allowed, training)
-        tokens = self._attend(1, tokens, encoded, None, training)
-        return self._transform(tokens, training)
+    def _apply(self, tokens, own, encoded, allowed, drop):
+        tokens = self._attend(0, tokens, own, allowed, drop)
+        tokens = self._attend(1, tokens, encoded, None, drop)
+        return self._transform(tokens, drop)

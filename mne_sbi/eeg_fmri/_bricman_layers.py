@@ -1,5 +1,9 @@
 """Layers of the networks of Bricman and Borst."""
 
+import random
+
+import numpy as np
+
 from .._keras import import_keras
 from ..inference._initializers import RandomKernel
 
@@ -130,10 +134,6 @@ class RandomNormal(keras.initializers.Initializer):
 
     def __call__(self, shape, dtype=None):
         """Draw weights of a shape."""
-        import random
-
-        import numpy as np
-
         rng = np.random.default_rng(random.getrandbits(32))
         drawn = rng.standard_normal(shape, dtype=np.float32)
         return ops.convert_to_tensor(drawn, dtype=dtype)
