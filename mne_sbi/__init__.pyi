@@ -1,5 +1,6 @@
 from . import datasets as datasets
 from . import diagnostics as diagnostics
+from . import eeg_fmri as eeg_fmri
 from . import estimators as estimators
 from . import features as features
 from . import inference as inference
@@ -16,6 +17,9 @@ from ._priors import Prior as Prior
 from ._source_imaging import SourceImaging as SourceImaging
 from ._sys_info import sys_info as sys_info
 from .diagnostics import connectivity_fit as connectivity_fit
+from .eeg_fmri import EEG2fMRIRegressor as EEG2fMRIRegressor
+from .eeg_fmri import make_pairs as make_pairs
+from .eeg_fmri import simulate_eeg_fmri as simulate_eeg_fmri
 from .estimators import EpochsToArray as EpochsToArray
 from .estimators import JansenRitInverter as JansenRitInverter
 from .estimators import ModelInverter as ModelInverter

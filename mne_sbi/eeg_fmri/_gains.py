@@ -3,44 +3,62 @@
 import numpy as np
 
 
-def fit_gains(y, parts, groups):
-    """Find what to multiply the parts of a prediction with, for each target.
+def fit_gains(y, by_ridge, by_network, groups):
+    """Find what to multiply the two parts of a prediction with, for each target.
 
     Parameters
     ----------
     y : ndarray, shape (n, n_targets)
         Measured targets.
-    parts : list of ndarray, shape (n, n_targets)
-        Predictions of people who were left out, whose sum should predict ``y``.
+    by_ridge, by_network : ndarray, shape (n, n_targets)
+        Predictions of people who were left out: the first part, and what is added.
     groups : array, shape (n,)
         The person, or block, of each row.
 
     Returns
     -------
-    gains : ndarray, shape (n_parts, n_targets)
-        Between 0 and 1.
+    gains : ndarray, shape (2, n_targets)
+        Between 0 and 1. The gains of the targets are shrunk towards that of all, as far
+        as they differ by no more than chance; for the ridge regression, whose penalty
+        was chosen already, that of all is shrunk towards one.
     """
-    left, gains = y.astype(float), []
-    for part in parts:
-        gain = _gain(left, part.astype(float), groups)
-        gains.append(gain)
-        left = left - gain * part
-    return np.stack(gains)
+    ridge = _gains(y.astype(float), by_ridge.astype(float), groups, prior=1.0)
+    left = y - ridge * by_ridge
+    network = _gains(left, by_network.astype(float), groups)
+    return np.stack([ridge, network])
 
 
-def _gain(y, x, groups):
-    """Regress each column of y on that of x, shrunk by how people differ."""
+def _gains(y, x, groups, prior=None):
+    """Regress each column of y on that of x, with two levels of shrinkage."""
     _, person = np.unique(groups, return_inverse=True)
     n_people = person.max() + 1
     products, squares = np.zeros((2, n_people, y.shape[1]))
     np.add.at(products, person, x * y)
     np.add.at(squares, person, x * x)
+    if not squares.any():
+        return np.zeros(y.shape[1])
+    pooled, error = _slope(products.sum(axis=1), squares.sum(axis=1))
+    if prior is not None:
+        # The move from the prior that has the least expected squared error.
+        distance = max((pooled - prior) ** 2, 1e-300)
+        pooled = prior + max(0.0, 1 - error / distance) * (pooled - prior)
+    pooled = np.clip(pooled, 0.0, 1.0)
+    slopes, errors = _slope(products, squares)
+    # Variance of the targets' own gains beyond that of their errors (DerSimonian &
+    # Laird, Control Clin Trials 7:177-188, 1986), weighted by what depends on them.
+    weights = squares.sum(axis=0) / squares.sum()
+    between = (weights * ((slopes - pooled) ** 2 - errors)).sum()
+    own = max(between, 0.0) / np.maximum(max(between, 0.0) + errors, 1e-300)
+    return np.clip(pooled + own * (slopes - pooled), 0.0, 1.0)
+
+
+def _slope(products, squares):
+    """Return slopes over all people, and their variance when people are drawn anew."""
+    n_people = len(products)
     total = np.maximum(squares.sum(axis=0), 1e-300)
-    gain = products.sum(axis=0) / total
-    if n_people > 1:
-        # Variance of the pooled slope when people are drawn anew.
-        scores = products - gain * squares
-        variance = (scores**2).sum(axis=0) / total**2 * n_people / (n_people - 1)
-        # The slope that has the least squared error when its prior has mean zero.
-        gain = gain * np.maximum(0.0, 1 - variance / np.maximum(gain**2, 1e-300))
-    return np.clip(gain, 0.0, 1.0)
+    slope = products.sum(axis=0) / total
+    if n_people == 1:
+        return slope, np.zeros_like(slope)
+    scores = products - slope * squares
+    variance = ((scores / total) ** 2).sum(axis=0) * n_people / (n_people - 1)
+    return slope, variance

@@ -8,7 +8,7 @@ from .._keras import isolated_seed
 from ._base import Architecture
 from ._folds import inner_folds
 from ._gains import fit_gains
-from ._ridge import HRFRidge
+from ._ridge import HRFRidge, Noise, predict_by_folds, take_left_out
 
 
 class Residual(Architecture):
@@ -24,6 +24,9 @@ class Residual(Architecture):
         Number of principal components of the ridge's features that the network sees.
     n_hidden : int
         Units of its hidden layer.
+    n_networks : int
+        Networks for each fold, which differ in their first weights; their mean is what
+        counts.
     max_iter : int
         Most passes over the pairs.
     batch_size : int
@@ -41,15 +44,16 @@ class Residual(Architecture):
         After how many passes the networks predicted left-out people best; at zero they
         are not used.
     weights_ : list of ndarray
-        Of the networks: hidden weights and offsets, and output weights.
+        Of all networks: hidden weights and offsets, and output weights.
 
     Notes
     -----
-    For each fold of people a network is trained on the errors that ridge regression
-    makes in people it did not see; the prediction is the mean of the networks. All
-    begin with output weights of zero, that is at the ridge solution. The number of
-    passes and the gains of both parts, one for each target, come from the people whom
-    each fold left out, so that what does not generalise is not used.
+    For each fold of people a ridge regression is fitted, and a network to its errors in
+    the same people: what is not linear. The prediction is the mean of the networks,
+    added to the ridge regression of all. Networks begin with output weights of zero,
+    that is at the ridge solution. The number of passes and the gains of both parts, one
+    for each target, come from the people whom each fold left out, so that what does not
+    generalise is not used.
     """
 
     default_target = "pca"
@@ -59,8 +63,9 @@ class Residual(Architecture):
         t_r=None,
         *,
         lags="auto",
-        n_inputs=32,
+        n_inputs=64,
         n_hidden=32,
+        n_networks=4,
         max_iter=20,
         batch_size=64,
         learning_rate=1e-3,
@@ -69,6 +74,7 @@ class Residual(Architecture):
         self.lags = lags
         self.n_inputs = n_inputs
         self.n_hidden = n_hidden
+        self.n_networks = n_networks
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -76,21 +82,29 @@ class Residual(Architecture):
     def fit(self, X, y, *, groups, grid=None, random_state=None, verbose=None):
         """Fit; see :meth:`Architecture.fit`."""
         seed = draw_seed(random_state)
-        self.ridge_ = HRFRidge(self.t_r, lags=self.lags)
+        self.ridge_ = HRFRidge(self.t_r, lags=self.lags, noise="auto")
         self.ridge_.fit(X, y, groups=groups)
-        by_ridge = self.ridge_.left_out_
-        inputs = self._fit_inputs(X)
         folds = inner_folds(groups)
+        by_ridge = predict_by_folds(
+            self.ridge_.features(X),
+            y,
+            folds,
+            self.ridge_.alpha_,
+            Noise(y, groups, "known", self.ridge_.rho_),
+        )
+        inputs = self._fit_inputs(X)
         with isolated_seed(seed):
-            by_network = self._train(inputs, y - by_ridge, folds, seed, verbose)
-        self.gains_ = fit_gains(y, [by_ridge, by_network], groups)
+            errors = y[:, np.newaxis] - by_ridge
+            by_network = self._train(inputs, errors, folds, seed, verbose)
+        by_ridge = take_left_out(by_ridge, folds)
+        self.gains_ = fit_gains(y, by_ridge, by_network, groups)
         return self
 
     def predict(self, X):
         """Predict targets (n, n_targets)."""
         prediction = self.gains_[0] * self.ridge_.predict(X)
         if self.n_passes_:
-            by_network = self._run(self._inputs(X)).mean(axis=1)
+            by_network = self._run(self._inputs(X))
             prediction += self.gains_[1] * by_network
         return prediction
 
@@ -115,8 +129,8 @@ class Residual(Architecture):
         scaled = (features - self.input_mean_) / self.input_scale_
         most = min(self.n_inputs, *scaled.shape)
         _, values, axes = randomized_svd(scaled, most, random_state=0)
-        spread = np.maximum(values / np.sqrt(len(X)), 1e-6)
-        self.input_axes_ = (axes / spread[:, None]).T
+        # Components keep their ratios: small ones hold more noise.
+        self.input_axes_ = axes.T / max(np.sqrt((values**2).mean() / len(X)), 1e-12)
         return self._inputs(X)
 
     def _inputs(self, X):
@@ -124,7 +138,13 @@ class Residual(Architecture):
         return (scaled @ self.input_axes_).astype(np.float32)
 
     def _train(self, inputs, errors, folds, seed, verbose):
-        """Train a network for each fold; return predictions of what it left out."""
+        """Train a network for each fold on the errors of its ridge regression.
+
+        Returns
+        -------
+        left_out : ndarray, shape (n, n_targets)
+            Predictions of each pair by the network that left it out.
+        """
         from ._residual_networks import train
 
         self.error_scale_ = float(errors.std()) or 1.0
@@ -136,11 +156,11 @@ class Residual(Architecture):
             seed,
             verbose,
         )
-        self.n_passes_ = int(np.argmin(self.history_["left_out"]))
+        self.n_passes_ = int(np.argmax(self.history_["explained"]))
         return left_out * self.error_scale_
 
     def _run(self, inputs):
-        """Return the networks' predictions (n, n_networks, n_targets)."""
+        """Return the networks' mean prediction (n, n_targets)."""
         from ._residual_networks import run
 
         return self.error_scale_ * run(self.weights_, inputs)

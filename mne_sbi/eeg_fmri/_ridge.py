@@ -42,23 +42,77 @@ class Design:
         return np.einsum("cbqk,lq->cblk", coef, self.lag_weights)
 
 
+class Noise:
+    """Autocorrelation of what EEG does not explain, which is nearly all.
+
+    Parameters
+    ----------
+    targets : ndarray, shape (n, k)
+        The targets, in the order of time within people.
+    groups : array, shape (n,)
+        The person of each pair.
+    kind : str
+        ``"ar1"`` finds how much of itself the previous volume leaves; ``"known"`` takes
+        ``rho``.
+    rho : float
+        Zero is white noise.
+
+    Attributes
+    ----------
+    rho : float
+        Correlation of neighbouring volumes over all targets.
+    """
+
+    def __init__(self, targets, groups, kind="ar1", rho=0.0):
+        _, self._person = np.unique(groups, return_inverse=True)
+        self.rho = rho
+        if kind == "ar1":
+            centred = targets - targets.mean(axis=0)
+            after = self._follow(np.arange(len(targets)))
+            product = (centred[after] * centred[after - 1]).sum(dtype=float)
+            square = (centred**2).sum(dtype=float)
+            self.rho = float(np.clip(product / max(square, 1e-300), 0.0, 0.9))
+
+    def whiten(self, values, rows):
+        """Take what the previous row leaves away from rows (n, k) with numbers (n,)."""
+        if not self.rho:
+            return values
+        after = self._follow(rows)
+        white = np.sqrt(1 - self.rho**2) * values
+        white[after] = values[after] - self.rho * values[after - 1]
+        return white
+
+    def _follow(self, rows):
+        """Return places of rows whose previous one is there, of the same person."""
+        person = self._person[rows]
+        return 1 + np.flatnonzero((np.diff(rows) == 1) & (np.diff(person) == 0))
+
+
 class Ridge:
     """Ridge regression for many penalties at once, from one decomposition.
 
     Parameters
     ----------
     features : ndarray, shape (n, p)
-        The features; columns are centred and scaled here.
+        The features of all pairs; columns are centred and scaled here.
     targets : ndarray, shape (n, k)
         The targets; centred here.
+    rows : ndarray of int | None
+        Pairs to learn from; None is all.
+    noise : Noise | None
+        Of the targets; None is white.
     """
 
-    def __init__(self, features, targets):
+    def __init__(self, features, targets, rows=None, noise=None):
+        rows = np.arange(len(features)) if rows is None else rows
+        features, targets = features[rows], targets[rows]
         self.mean, self.scale = features.mean(axis=0), features.std(axis=0)
         self.scale = np.where(self.scale > 1e-12, self.scale, 1.0)
         scaled = ((features - self.mean) / self.scale).astype(float)
         self.offset = targets.mean(axis=0)
         centred = (targets - self.offset).astype(float)
+        if noise is not None:
+            scaled, centred = noise.whiten(scaled, rows), noise.whiten(centred, rows)
         n, p = scaled.shape
         if p <= n:
             values, self.axes = np.linalg.eigh(scaled.T @ scaled)
@@ -74,14 +128,14 @@ class Ridge:
         self.unit = max(self.values.sum() / p, 1e-12)
 
     def coefficients(self, alpha):
-        """Return coefficients (p, k) of unscaled features for one penalty per target.
+        """Return coefficients (p, k) of unscaled features.
 
         Parameters
         ----------
-        alpha : float | ndarray, shape (k,)
-            Penalties in units of the mean eigenvalue; infinity gives zero.
+        alpha : float
+            The penalty in units of the mean eigenvalue; infinity gives zero.
         """
-        shrunk = self.projected / (self.values[:, None] + self.unit * np.asarray(alpha))
+        shrunk = self.projected / (self.values[:, None] + self.unit * alpha)
         return (self.axes @ shrunk) / self.scale[:, None]
 
     def predict_path(self, features, alphas):
@@ -112,17 +166,20 @@ class HRFRidge(Architecture):
         ``"auto"`` chooses one on left-out people; infinity, which predicts the mean,
         is among those that are tried.
 
+    noise : str
+        ``"white"`` fits by least squares; ``"ar1"`` allows for the correlation of
+        neighbouring volumes, which makes estimates from few pairs more precise;
+        ``"auto"`` does where lags are not free, which they are only with many pairs:
+        then least squares are precise enough, and need no model of the noise.
+
     Attributes
     ----------
     coef_ : ndarray, shape (n_channels, n_bands, n_lags, n_targets)
         Change of the targets per change of log power.
     intercept_ : ndarray, shape (n_targets,)
         Added to the products.
-    lags_, alpha_ : str, float
-        What was chosen.
-    left_out_ : ndarray, shape (n, n_targets)
-        Predictions of the training pairs by the regressions that did not see their
-        person, with the chosen settings. Not kept after fitting by the regressor.
+    lags_, alpha_, rho_ : str, float, float
+        What was chosen; the last is the correlation of neighbouring volumes.
 
     Notes
     -----
@@ -133,10 +190,11 @@ class HRFRidge(Architecture):
 
     default_target = "pca"
 
-    def __init__(self, t_r=None, lags="auto", alpha="auto"):
+    def __init__(self, t_r=None, lags="auto", alpha="auto", noise="white"):
         self.t_r = t_r
         self.lags = lags
         self.alpha = alpha
+        self.noise = noise
 
     def fit(self, X, y, *, groups, grid=None, random_state=None, verbose=None):
         """Fit; see :meth:`Architecture.fit`."""
@@ -144,14 +202,15 @@ class HRFRidge(Architecture):
         designs, alphas = self._designs(X, self.lags), self._alphas()
         best = None
         for name, design in designs.items():
-            features = design.features(X)
-            errors, left_out = _left_out(features, y, folds, alphas)
-            chosen = int(np.argmin(errors))
-            if best is None or errors[chosen] < best[0]:
-                best = errors[chosen], name, alphas[chosen], left_out[chosen]
-        _, self.lags_, self.alpha_, self.left_out_ = best
+            noise = Noise(y, groups, self._noise_for(name))
+            errors = left_out_errors(design.features(X), y, folds, alphas, noise)
+            least = errors.sum(axis=0).min()
+            if best is None or least < best[0]:
+                best = least, name, choose_alpha(errors, alphas), noise
+        _, self.lags_, self.alpha_, noise = best
+        self.rho_ = noise.rho
         design = designs[self.lags_]
-        ridge = Ridge(design.features(X), y)
+        ridge = Ridge(design.features(X), y, noise=noise)
         coef = ridge.coefficients(self.alpha_)
         self.intercept_ = ridge.offset - ridge.mean @ coef
         self.coef_ = design.to_lags(coef, X.shape[1:])
@@ -187,9 +246,11 @@ class HRFRidge(Architecture):
         """
         design = self._designs(X, self.lags_)[self.lags_]
         features, alphas = design.features(X), np.append(_ALPHAS, np.inf)
-        folds = inner_folds(np.zeros(len(X), dtype=int))
-        alpha = alphas[np.argmin(_left_out(features, errors, folds, alphas)[0])]
-        ridge = Ridge(features, errors)
+        groups = np.zeros(len(X), dtype=int)
+        folds, noise = inner_folds(groups), Noise(errors, groups, "known", self.rho_)
+        left_out = left_out_errors(features, errors, folds, alphas, noise)
+        alpha = choose_alpha(left_out, alphas)
+        ridge = Ridge(features, errors, noise=noise)
         coef = ridge.coefficients(alpha)
         intercept = ridge.offset - ridge.mean @ coef
         return design.to_lags(coef, X.shape[1:]), intercept
@@ -208,7 +269,9 @@ class HRFRidge(Architecture):
         if self.t_r is None:
             if lags == "auto":
                 return free
-            raise ValueError(f"lags='{lags}' needs the repetition time: give t_r= in s.")
+            raise ValueError(
+                f"lags='{lags}' needs the repetition time: give t_r= in s."
+            )
         t_r = float(check_array("t_r", self.t_r, shape=(), positive=True))
         designs = {
             "hrf": Design(hrf_basis(n_lags, t_r)),
@@ -219,6 +282,12 @@ class HRFRidge(Architecture):
         many = len(X) >= _PAIRS_PER_LAG * X[0].size
         return designs | free if many else designs
 
+    def _noise_for(self, lags):
+        check_option("noise", self.noise, ("auto", "white", "ar1"))
+        if self.noise != "auto":
+            return self.noise
+        return "white" if lags == "free" else "ar1"
+
     def _alphas(self):
         if isinstance(self.alpha, str):
             check_option("alpha", self.alpha, ("auto",))
@@ -228,18 +297,77 @@ class HRFRidge(Architecture):
         )
 
 
-def _left_out(features, targets, folds, alphas):
-    """Predict each fold's pairs from the others, for each penalty.
+def left_out_errors(features, targets, folds, alphas, noise=None):
+    """Sum the squared errors of each fold's pairs, predicted from the others.
+
+    The sum is over the pairs and targets of a fold.
+
+    Parameters
+    ----------
+    features : ndarray, shape (n, p)
+    targets : ndarray, shape (n, k)
+    folds : list of (train, test)
+        Rows of each fold.
+    alphas : ndarray, shape (n_alphas,)
+        Penalties.
+    noise : Noise | None
+        Of the targets.
 
     Returns
     -------
-    errors : ndarray, shape (n_alphas,)
-        Summed squared errors.
-    predictions : ndarray, shape (n_alphas, n, k)
+    errors : ndarray, shape (n_folds, n_alphas)
     """
-    predictions = np.zeros((len(alphas), *targets.shape), np.float32)
-    for train, test in folds:
-        ridge = Ridge(features[train], targets[train])
-        predictions[:, test] = ridge.predict_path(features[test], alphas)
-    errors = np.array([((p - targets) ** 2).sum(dtype=float) for p in predictions])
-    return errors, predictions
+    errors = np.zeros((len(folds), len(alphas)))
+    for number, (train, test) in enumerate(folds):
+        ridge = Ridge(features, targets, train, noise)
+        predictions = ridge.predict_path(features[test], alphas)
+        squares = (predictions - targets[test]) ** 2
+        errors[number] = squares.sum(axis=(1, 2), dtype=float)
+    return errors
+
+
+def choose_alpha(errors, alphas):
+    """Choose a penalty by errors (n_folds, n_alphas) of left-out pairs.
+
+    The geometric mean of the choices that leave one fold out each. The best one itself
+    depends on single people: where one of them stands out, the others choose the
+    opposite of what suits that person.
+    """
+    if len(errors) == 1:
+        return float(alphas[np.argmin(errors[0])])
+    choices = alphas[np.argmin(errors.sum(axis=0) - errors, axis=1)]
+    finite = np.isfinite(choices)
+    if 2 * finite.sum() <= len(choices):
+        return np.inf
+    return float(np.exp(np.log(choices[finite]).mean()))
+
+
+def predict_by_folds(features, targets, folds, alpha, noise=None):
+    """Predict all pairs by each fold's regression.
+
+    Parameters
+    ----------
+    features, targets, folds
+        As in :func:`left_out_errors`.
+    alpha : float
+        The penalty.
+    noise : Noise | None
+        Of the targets.
+
+    Returns
+    -------
+    predictions : ndarray of float32, shape (n, n_folds, k)
+    """
+    predictions = np.empty((len(targets), len(folds), targets.shape[1]), np.float32)
+    for number, (train, _) in enumerate(folds):
+        ridge = Ridge(features, targets, train, noise)
+        predictions[:, number] = ridge.predict_path(features, [alpha])[0]
+    return predictions
+
+
+def take_left_out(predictions, folds):
+    """Take for each pair (n, n_folds, k) what the fold that left it out predicts."""
+    left_out = np.empty((predictions.shape[0], predictions.shape[2]), np.float32)
+    for number, (_, test) in enumerate(folds):
+        left_out[test] = predictions[test, number]
+    return left_out
