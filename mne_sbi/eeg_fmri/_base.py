@@ -25,6 +25,9 @@ class Architecture(ABC, BaseEstimator):
         Names of the axes of one window, for messages.
     default_target : str
         ``"pca"`` or ``"voxels"``: what the regressor makes of fMRI unless told.
+    left_out_ : ndarray, shape (n, n_targets)
+        Optional, set by ``fit``: predictions of the training pairs by fits that did not
+        see their person. The regressor takes it for the size of errors.
     """
 
     axes = ("channels", "bands", "lags")

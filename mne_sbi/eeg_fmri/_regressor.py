@@ -10,6 +10,9 @@ from ._inputs import as_targets, as_windows, check_groups
 from ._registry import ARCHITECTURES, make_architecture
 from ._targets import TARGETS, TargetSpace
 
+# Pairs whose voxels are looked at together.
+_BLOCK = 256
+
 
 class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
     """Predict fMRI from EEG.
@@ -50,6 +53,10 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         The fitted space of targets.
     grid_ : VolumeGrid | None
         Where the voxels are, where this is known.
+    y_std_ : ndarray, shape (n_columns,)
+        Standard deviation of the errors for each column of ``y``: in training people
+        who were left out, for ``"residual"`` and ``"hrf_ridge"``; that of ``y`` itself
+        for the other architectures, which leave nobody out.
     n_features_in_ : int
         Length of the first axis of a window (channels, or columns of a 2-D ``X``).
 
@@ -147,7 +154,20 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             random_state=rng,
             verbose=self.verbose,
         )
+        self.y_std_ = self._find_std(y)
         return self
+
+    def _find_std(self, y):
+        """Return the standard deviation of errors in people who are left out."""
+        left_out = self.architecture_.__dict__.pop("left_out_", None)
+        if left_out is None:
+            return y.std(axis=0)
+        squares = np.zeros(y.shape[1])
+        for start in range(0, len(y), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            error = y[rows] - self.target_.decode(left_out[rows])
+            squares += (error**2).sum(axis=0)
+        return np.sqrt(squares / len(y))
 
     def partial_fit(self, X, y, groups=None):
         """Calibrate on a few minutes of one more person.
@@ -188,19 +208,23 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         )
         return self
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predict fMRI.
 
         Parameters
         ----------
         X : array, shape (n_pairs, ...)
             Windows of EEG as in :meth:`fit`.
+        return_std : bool
+            Also return standard deviations of the errors.
 
         Returns
         -------
         y : ndarray, shape (n_pairs, ...)
             As ``y`` of :meth:`fit`: voxels, volumes or one number for each pair, of
             its type: float32 if that was.
+        std : ndarray, shape of y
+            Only if ``return_std`` is true. The same at all times: ``y_std_``.
 
         Raises
         ------
@@ -212,7 +236,11 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._check_again(X)
         z = self.architecture_.predict(X).astype(self.y_dtype_, copy=False)
-        return self.target_.decode(z).reshape(len(X), *self.y_shape_)
+        y = self.target_.decode(z).reshape(len(X), *self.y_shape_)
+        if not return_std:
+            return y
+        std = self.y_std_.reshape(self.y_shape_).astype(self.y_dtype_)
+        return y, np.broadcast_to(std, y.shape)
 
     def predict_img(self, X, mean_img=None):
         """Predict fMRI as an image.

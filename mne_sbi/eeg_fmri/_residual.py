@@ -8,7 +8,8 @@ from .._keras import isolated_seed
 from ._base import Architecture
 from ._folds import inner_folds
 from ._gains import fit_gains
-from ._ridge import HRFRidge, Noise, predict_by_folds, take_left_out
+from ._ridge import HRFRidge
+from ._ridge_solver import take_left_out
 
 
 class Residual(Architecture):
@@ -43,6 +44,8 @@ class Residual(Architecture):
     n_passes_ : int
         After how many passes the networks predicted left-out people best; at zero they
         are not used.
+    calibration_ : tuple of ndarray | None
+        Coefficients and intercept that :meth:`update` added, as those of the ridge.
     weights_ : list of ndarray
         Of all networks: hidden weights and offsets, and output weights.
 
@@ -83,48 +86,40 @@ class Residual(Architecture):
         """Fit; see :meth:`Architecture.fit`."""
         seed = draw_seed(random_state)
         self.ridge_ = HRFRidge(self.t_r, lags=self.lags, noise="auto")
-        self.ridge_.fit(X, y, groups=groups)
+        self.calibration_ = None
         folds = inner_folds(groups)
-        by_ridge = predict_by_folds(
-            self.ridge_.features(X),
-            y,
-            folds,
-            self.ridge_.alpha_,
-            Noise(y, groups, "known", self.ridge_.rho_),
-        )
+        by_ridge = self.ridge_.fit_by_folds(X, y, groups, folds)
         inputs = self._fit_inputs(X)
         with isolated_seed(seed):
             errors = y[:, np.newaxis] - by_ridge
             by_network = self._train(inputs, errors, folds, seed, verbose)
         by_ridge = take_left_out(by_ridge, folds)
         self.gains_ = fit_gains(y, by_ridge, by_network, groups)
+        self.left_out_ = self.gains_[0] * by_ridge + self.gains_[1] * by_network
         return self
 
     def predict(self, X):
         """Predict targets (n, n_targets)."""
         prediction = self.gains_[0] * self.ridge_.predict(X)
         if self.n_passes_:
-            by_network = self._run(self._inputs(X))
-            prediction += self.gains_[1] * by_network
+            prediction += self.gains_[1] * self._run(self._inputs(X))
+        if self.calibration_ is not None:
+            coef, intercept = self.calibration_
+            prediction += np.tensordot(X, coef, axes=3) + intercept
         return prediction
 
     def update(self, X, y, *, random_state=None, verbose=None):
-        """Move the ridge regression; see :meth:`Architecture.update`."""
-        coef, intercept = self.ridge_.correct(X, y - self.predict(X))
-        # What is added is multiplied by the gains, those of zero included.
-        gains = np.maximum(self.gains_[0], 1e-6)
-        self.gains_[0] = gains
-        self.ridge_.coef_ += coef / gains
-        self.ridge_.intercept_ += intercept / gains
+        """Add a ridge regression of one person; see :meth:`Architecture.update`."""
+        added = self.ridge_.correct(X, y - self.predict(X))
+        before = self.calibration_ or (0.0, 0.0)
+        self.calibration_ = tuple(a + b for a, b in zip(before, added, strict=True))
         return self
 
     def _fit_inputs(self, X):
         """Find the principal components of the ridge's features."""
         features = self.ridge_.features(X)
-        self.input_mean_, self.input_scale_ = (
-            features.mean(axis=0),
-            features.std(axis=0),
-        )
+        self.input_mean_ = features.mean(axis=0)
+        self.input_scale_ = features.std(axis=0)
         self.input_scale_ = np.where(self.input_scale_ > 1e-12, self.input_scale_, 1.0)
         scaled = (features - self.input_mean_) / self.input_scale_
         most = min(self.n_inputs, *scaled.shape)

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._keras import import_keras
 from ..inference._training import Batches, read_weights, show_passes
-from ._ridge import take_left_out
+from ._ridge_solver import take_left_out
 
 keras = import_keras()
 
