@@ -1,5 +1,7 @@
 """Between rows of voxels and images, through nilearn's maskers."""
 
+import warnings
+
 import numpy as np
 
 
@@ -81,7 +83,12 @@ def to_image(y, masker, t_r=None, mean_img=None):
 
     y = np.asarray(y, dtype=np.float32)
     if mean_img is not None:
-        mean = np.asarray(masker.transform(mean_img), dtype=np.float32).reshape(1, -1)
+        with warnings.catch_warnings():
+            # nilearn 0.14 announces another default for maskers that do not say how
+            # they standardise; make_pairs takes those that do not standardise.
+            warnings.filterwarnings("ignore", category=FutureWarning)
+            mean = masker.transform(mean_img)
+        mean = np.asarray(mean, dtype=np.float32).reshape(1, -1)
         y = mean * (1 + y / 100)
     img = masker.inverse_transform(y)
     # nilearn keeps the type that the data happened to have.

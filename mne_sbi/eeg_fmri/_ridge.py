@@ -14,6 +14,7 @@ from ._ridge_solver import (
     choose_alpha,
     left_out_errors,
     predict_by_folds,
+    shrink_mean,
     take_left_out,
 )
 
@@ -159,19 +160,19 @@ class HRFRidge(Architecture):
         Returns
         -------
         coef, intercept : ndarray
-            Of the shapes of ``coef_`` and ``intercept_``. Zero change of the
-            coefficients, which is an infinite penalty, is among what is tried on
-            blocks that are left out.
+            Of the shapes of ``coef_`` and ``intercept_``. Coefficients are zero unless
+            they predict left-out blocks better by more than two standard errors; the
+            intercept is shrunk by what the mean of so few pairs is uncertain.
         """
         design = self._designs(X, self.lags_)[self.lags_]
         features, alphas = design.features(X), np.append(_ALPHAS, np.inf)
         groups = np.zeros(len(X), dtype=int)
-        folds, noise = inner_folds(groups), Noise(errors, groups, "known", self.rho_)
+        folds, noise = inner_folds(groups), Noise(errors, groups, "ar1")
         left_out = left_out_errors(features, errors, folds, alphas, noise)
-        alpha = choose_alpha(left_out, alphas)
+        alpha = choose_alpha(left_out, alphas, only_if_sure=True)
         ridge = Ridge(features, errors, noise=noise)
         coef = ridge.coefficients(alpha)
-        intercept = ridge.offset - ridge.mean @ coef
+        intercept = shrink_mean(errors, noise.rho) - ridge.mean @ coef
         return design.to_lags(coef, X.shape[1:]), intercept
 
     def features(self, X):

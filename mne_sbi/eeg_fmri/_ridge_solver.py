@@ -138,13 +138,21 @@ def left_out_errors(features, targets, folds, alphas, noise=None):
     return errors
 
 
-def choose_alpha(errors, alphas):
+def choose_alpha(errors, alphas, only_if_sure=False):
     """Choose a penalty by errors (n_folds, n_alphas) of left-out pairs.
+
+    With ``only_if_sure``, infinity, the last penalty, unless the best one is better by
+    more than two standard errors over folds.
 
     The geometric mean of the choices that leave one fold out each. The best one itself
     depends on single people: where one of them stands out, the others choose the
     opposite of what suits that person.
     """
+    if only_if_sure:
+        gains = errors[:, -1] - errors[:, np.argmin(errors.sum(axis=0))]
+        n_folds = len(gains)
+        if n_folds < 2 or gains.mean() <= 2 * gains.std(ddof=1) / np.sqrt(n_folds):
+            return np.inf
     if len(errors) == 1:
         return float(alphas[np.argmin(errors[0])])
     choices = alphas[np.argmin(errors.sum(axis=0) - errors, axis=1)]
@@ -183,3 +191,26 @@ def take_left_out(predictions, folds):
     for number, (_, test) in enumerate(folds):
         left_out[test] = predictions[test, number]
     return left_out
+
+
+def shrink_mean(values, rho):
+    """Estimate the mean of few autocorrelated rows.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, k)
+        Successive rows.
+    rho : float
+        Correlation of neighbours.
+
+    Returns
+    -------
+    mean : ndarray, shape (k,)
+        Shrunk towards zero by one factor (James & Stein, Proc 4th Berkeley Symp,
+        1961), which is zero where means are no larger than chance makes them.
+    """
+    mean = values.mean(axis=0, dtype=float)
+    # Variance of the mean of an AR(1) process.
+    expected = values.var(axis=0, dtype=float) / len(values) * (1 + rho) / (1 - rho)
+    square = max(float((mean**2).sum()), 1e-300)
+    return max(0.0, 1 - float(expected.sum()) / square) * mean
