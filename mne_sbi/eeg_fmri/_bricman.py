@@ -129,13 +129,9 @@ class BricmanDense(NetworkArchitecture):
         trainer.compile(optimizer=optimizer, loss="mse")
 
     def _make_callbacks(self):
-        from .._keras import import_keras
+        from ._bricman_schedule import Plateau
 
-        # PyTorch, which the authors used, waits for one pass more than Keras.
-        plateau = import_keras().callbacks.ReduceLROnPlateau(
-            monitor="loss", factor=_FACTOR, patience=_PATIENCE + 1
-        )
-        return [plateau]
+        return [Plateau(self.learning_rate, _FACTOR, _PATIENCE)]
 
     def _draw(self, n_rows, rng):
         """Random bytes for what a transformer leaves out."""
