@@ -19,7 +19,7 @@ from ._ridge_solver import (
 )
 
 # Penalties that are tried, in units of the mean eigenvalue of the features' products.
-_ALPHAS = np.logspace(-1, 4, 16)
+_ALPHAS = np.logspace(-3, 4, 22)
 # Responses of the basis with several delays: as far apart as people's peaks are
 # (sd of 1 s; Handwerker et al., NeuroImage 21:1639-1651, 2004).
 _N_DELAYS, _SPREAD = 3, 1.5

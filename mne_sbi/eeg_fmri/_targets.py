@@ -125,6 +125,8 @@ class DCTTarget(_Projection):
                 "target='dct' needs to know where the voxels are: give masker= (a "
                 "fitted nilearn NiftiMasker), or y as volumes (n, nx, ny, nz)."
             )
+        if np.shape(self.shape) != (3,):
+            raise ValueError(f"shape must be three numbers, got {self.shape!r}.")
         counts = [
             min(_check_count("shape", k), n)
             for k, n in zip(self.shape, grid.shape, strict=True)
