@@ -14,6 +14,8 @@ from ._hrf import canonical_hrf as canonical_hrf
 from ._hrf import hrf_basis as hrf_basis
 from ._make_pairs import make_pairs as make_pairs
 from ._pairs import Pairs as Pairs
+from ._patterns import PredictionPatterns as PredictionPatterns
+from ._patterns import compute_patterns as compute_patterns
 from ._regressor import EEG2fMRIRegressor as EEG2fMRIRegressor
 from ._residual import Residual as Residual
 from ._ridge import HRFRidge as HRFRidge

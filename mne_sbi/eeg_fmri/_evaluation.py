@@ -141,6 +141,52 @@ class Evaluation(FrozenArrays):
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("predictor")
 
+    def plot(self, *, show=True):
+        """Plot the scores of each person, for the model and the baselines.
+
+        Parameters
+        ----------
+        show : bool
+            Show the figure.
+
+        Returns
+        -------
+        fig : matplotlib.figure.Figure
+            The figure; see :func:`mne_sbi.viz.plot_evaluation`.
+        """
+        from ..viz import plot_evaluation
+
+        return plot_evaluation(self, show=show)
+
+    def add_to_report(self, report, *, title=None, figures=None, tags=("mne-sbi",)):
+        """Add a section with the scores to a report of MNE-Python.
+
+        The section holds the verdicts, what was not compared and why, the summary, the
+        scores of each person, and their figure.
+
+        Parameters
+        ----------
+        report : mne.Report
+            The report.
+        title : str | None
+            Title of the section, by default ``"EEG to fMRI"``.
+        figures : dict of (str -> matplotlib.figure.Figure) | None
+            Further figures by their headings, such as those of
+            :meth:`PredictionPatterns.plot` and :func:`mne_sbi.viz.plot_volumes`. They
+            stay open.
+        tags : tuple of str
+            Tags by which readers of the report filter.
+
+        Raises
+        ------
+        TypeError
+            If the report, the figures or the tags are something else.
+        """
+        from ._report import report_evaluation
+
+        place = {"section": title or "EEG to fMRI", "tags": tags}
+        report_evaluation(report, self, figures, place)
+
     def __repr__(self):
         shown = self.summary()[list(_SHOWN)].dropna(axis=1, how="all").reset_index()
         leaks = " (LEAKS)" if self.leaks else ""

@@ -4,6 +4,10 @@ from ._calibration import plot_coverage as plot_coverage
 from ._calibration import plot_sbc as plot_sbc
 from ._connectivity import plot_connectivity as plot_connectivity
 from ._connectivity import plot_connectivity_fit as plot_connectivity_fit
+from ._eeg_fmri import plot_evaluation as plot_evaluation
+from ._eeg_fmri import plot_time_courses as plot_time_courses
+from ._eeg_fmri_patterns import plot_patterns as plot_patterns
+from ._eeg_fmri_volumes import plot_volumes as plot_volumes
 from ._identifiability import plot_identifiability as plot_identifiability
 from ._posterior import plot_marginals as plot_marginals
 from ._posterior import plot_pairs as plot_pairs
