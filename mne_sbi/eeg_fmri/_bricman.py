@@ -199,9 +199,10 @@ class BricmanConv(BricmanDense):
     normalisation, ELU and dropout (0.2, then 0.5, none behind the last), lead to the
     voxels, with an ELU. Those are put into the volume, on which four convolutions of
     5 x 5 x 5 with 16, 16, 16 and 1 channels work. The dense layer makes the voxels
-    within the mask only, where that of the authors made all of the box. At the published
-    size, a step with 32 pairs takes some 30 s of one CPU core and 7 GB, one with four
-    pairs 2 GB.
+    within the mask only, where that of the authors made all of the box.
+
+    At the published size, a step with 32 pairs takes some 30 s of one CPU core and
+    7 GB; one with four pairs takes 2 GB.
 
     There is no ELU behind the last convolution. The published one bounds predictions
     at -1, which is never reached by a fractional change, but is one percent here; above
