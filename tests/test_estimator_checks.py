@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mne_sbi import EpochsToArray, JansenRitInverter, ModelInverter, SGMInverter
+from mne_sbi import (
+    EEG2fMRIRegressor,
+    EpochsToArray,
+    JansenRitInverter,
+    ModelInverter,
+    SGMInverter,
+)
+from mne_sbi.eeg_fmri import RecordingStandardizer, Residual
 from mne_sbi.inference import NPE, PointRegressor
 from mne_sbi.models import SpectralGraphModel
 from mne_sbi.testing import make_connectome
@@ -16,8 +23,26 @@ POINT = PointRegressor(
 )
 
 
-@parametrize_with_checks([EpochsToArray()], expected_failed_checks=lambda _: {})
+def by_recordings(estimator):
+    """Checks that a transformer must fail that looks at whole recordings."""
+    if not isinstance(estimator, RecordingStandardizer):
+        return {}
+    return {
+        "check_methods_subset_invariance": "the mean of a part is another one",
+    }
+
+
+@parametrize_with_checks(
+    [EpochsToArray(), RecordingStandardizer()], expected_failed_checks=by_recordings
+)
 def test_scikit_learn_of_transformers(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    [EEG2fMRIRegressor("hrf_ridge")], expected_failed_checks=lambda _: {}
+)
+def test_scikit_learn_of_ridge(estimator, check):
     check(estimator)
 
 
@@ -31,6 +56,7 @@ def test_scikit_learn_of_transformers(estimator, check):
             n_draws=50,
         ),
         JansenRitInverter(sfreq=128.0, duration=2.0, method=POINT),
+        EEG2fMRIRegressor(Residual(max_iter=3)),
     ],
     expected_failed_checks=lambda estimator: {},
 )

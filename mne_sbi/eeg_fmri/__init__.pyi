@@ -5,7 +5,9 @@ from ._baselines import Baselines as Baselines
 from ._bold import BoldSignal as BoldSignal
 from ._bricman import BricmanConv as BricmanConv
 from ._bricman import BricmanDense as BricmanDense
+from ._bricman import BricmanEncoder as BricmanEncoder
 from ._bricman import BricmanTransformer as BricmanTransformer
+from ._bricman import scale_min_max as scale_min_max
 from ._calhas import Calhas as Calhas
 from ._eeg_windows import EEGWindows as EEGWindows
 from ._evaluate import evaluate as evaluate

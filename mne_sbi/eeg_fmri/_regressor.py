@@ -132,6 +132,8 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             If shapes do not fit together, values are not finite, or the
             architecture needs windows of another kind.
         """
+        # What fails on the way must not look fitted.
+        self.__dict__.pop("y_std_", None)
         self._settle()
         X = as_windows(X, self.architecture_)
         # Predictions are of the type of y: volumes are large, so float32 where y is.
@@ -191,7 +193,7 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         the coefficients of the group instead of zero, as far as blocks of the new pairs
         that are left out say; networks are trained on for a fifth of their passes.
         """
-        if not hasattr(self, "target_"):
+        if not self.__sklearn_is_fitted__():
             return self.fit(X, y, groups)
         X = self._check_again(X)
         y, shape = as_targets(y, len(X))
@@ -361,6 +363,9 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
                 f"{self.x_shape_}. Make both with the same settings."
             )
         return X
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "y_std_")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

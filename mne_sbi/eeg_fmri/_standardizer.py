@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_array as check_sklearn_array
 
 from .._checks import check_array
 
@@ -97,8 +98,9 @@ class RecordingStandardizer(TransformerMixin, BaseEstimator):
         X = self._check(X)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
-                f"X has {X.shape[1]} channels or features, but fit had "
-                f"{self.n_features_in_}."
+                f"X has {X.shape[1]} features, but RecordingStandardizer is expecting "
+                f"{self.n_features_in_} features as input (channels, or columns of a "
+                "2-D X)."
             )
         return standardize_recordings(X, self._codes(groups, len(X)), self.axis)
 
@@ -107,13 +109,11 @@ class RecordingStandardizer(TransformerMixin, BaseEstimator):
         return self.fit(X, groups=groups).transform(X, groups=groups)
 
     def _check(self, X):
-        X = check_array("X", X, dtype=None)
-        if X.ndim < 2 or not len(X):
-            raise ValueError(
-                "X must be EEG features of one pair or more, with the shape (n_pairs, "
-                f"n_channels, ...), got an array of the shape {X.shape}."
-            )
-        return X
+        # scikit-learn's own check: it knows sparse matrices, and its messages are
+        # what its users expect.
+        return check_sklearn_array(
+            X, dtype=[np.float32, np.float64], allow_nd=True, input_name="X"
+        )
 
     def _codes(self, groups, n_pairs):
         if groups is None:
@@ -124,6 +124,7 @@ class RecordingStandardizer(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []
         tags.requires_fit = True
         return tags
 

@@ -1,0 +1,144 @@
+"""The default architecture: never worse than what left-out people allow."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from mne_sbi.eeg_fmri import EEG2fMRIRegressor, HRFRidge, Residual, hrf_basis
+
+LAGS = hrf_basis(8, 2.0)[:, 0]
+
+
+def draw(kind, n_people=5, n=200, noise=0.3, seed=0):
+    """Pairs whose targets depend on power linearly, not linearly, or not at all."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_people * n, 4, 2, 8)).astype(np.float32)
+    power = X @ LAGS
+    parts = {
+        "linear": power[:, :3, 0],
+        "bent": power[:, :3, 0] + 1.5 * np.abs(power[:, 1:, 1]),
+        "nothing": np.zeros((len(X), 3)),
+    }
+    y = parts[kind] + noise * rng.standard_normal((len(X), 3))
+    y -= y.mean(axis=0)
+    return X, y.astype(np.float32), np.repeat(np.arange(n_people), n)
+
+
+def skill(model, kind, seed=9):
+    X, y, _ = draw(kind, seed=seed)
+    return 1 - ((model.predict(X) - y) ** 2).sum() / (y**2).sum()
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    models = {}
+    for kind in ("linear", "bent", "nothing"):
+        X, y, groups = draw(kind)
+        model = Residual(2.0, max_iter=30).fit(X, y, groups=groups, random_state=0)
+        models[kind] = model, HRFRidge(2.0, noise="ar1").fit(X, y, groups=groups)
+    return models
+
+
+def test_networks_find_what_is_not_linear(fitted):
+    model, ridge = fitted["bent"]
+    assert skill(model, "bent") > skill(ridge, "bent") + 0.2
+    assert model.n_passes_ > 5
+    assert (model.gains_[1] > 0.5).all()
+
+
+def test_where_all_is_linear_it_is_ridge(fitted):
+    model, ridge = fitted["linear"]
+    assert abs(skill(model, "linear") - skill(ridge, "linear")) < 0.003
+    np.testing.assert_allclose(model.gains_[0], 1, atol=0.02)
+
+
+def test_where_there_is_nothing_it_predicts_next_to_nothing(fitted):
+    model, _ = fitted["nothing"]
+    assert abs(skill(model, "nothing")) < 0.003
+
+
+def test_before_the_first_pass_it_is_exactly_ridge():
+    X, y, groups = draw("bent", 3, 60)
+    model = Residual(2.0, max_iter=1, learning_rate=1e-30)
+    model.fit(X, y, groups=groups, random_state=0)
+    assert np.abs(model.weights_[2]).max() < 1e-25
+    expected = model.gains_[0] * model.ridge_.predict(X)
+    np.testing.assert_allclose(model.predict(X), expected, atol=1e-15)
+
+
+def test_predictions_of_left_out_people_do_not_see_them():
+    """Changing one person's fMRI does not change how that person is predicted."""
+    X, y, groups = draw("bent", 3, 80)
+    changed = y.copy()
+    changed[groups == 1] *= -1
+    one, other = (
+        HRFRidge(2.0, lags="hrf", alpha=1.0).fit(X, each, groups=groups).left_out_
+        for each in (y, changed)
+    )
+    np.testing.assert_array_equal(one[groups == 1], other[groups == 1])
+    assert np.abs(one[groups == 0] - other[groups == 0]).max() > 0.1
+
+
+def test_the_same_seed_gives_the_same_and_others_do_not():
+    X, y, groups = draw("bent", 3, 80)
+    fits = [
+        Residual(2.0, max_iter=5).fit(X, y, groups=groups, random_state=seed)
+        for seed in (0, 0, 1)
+    ]
+    first, same, other = (model.predict(X) for model in fits)
+    np.testing.assert_array_equal(first, same)
+    assert np.abs(first - other).max() > 1e-6
+
+
+def test_pickled_and_copied(fitted):
+    model, _ = fitted["bent"]
+    X, _, _ = draw("bent", 1, 20)
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("name", ["residual", "hrf_ridge"])
+def test_calibration_to_a_person_who_differs(name):
+    """Someone whose power and fMRI are related the other way round."""
+    X, y, groups = draw("linear")
+    model = EEG2fMRIRegressor(name, t_r=2.0, random_state=0).fit(X, y, groups)
+    new_X, new_y, _ = draw("linear", 1, 400, seed=5)
+    new_y = -new_y
+    before = model.score(new_X[200:], new_y[200:])
+    after = model.partial_fit(new_X[:200], new_y[:200]).score(new_X[200:], new_y[200:])
+    assert before < -1
+    assert after > 0.6
+    # Again, from where it is.
+    model.partial_fit(new_X[:200], new_y[:200])
+    assert model.score(new_X[200:], new_y[200:]) > 0.6
+
+
+def test_calibration_without_evidence_changes_nothing():
+    X, y, groups = draw("linear")
+    model = EEG2fMRIRegressor("hrf_ridge", t_r=2.0).fit(X, y, groups)
+    before = model.architecture_.coef_.copy()
+    new_X, new_y, _ = draw("linear", 1, 60, noise=3.0, seed=5)
+    model.partial_fit(new_X, new_y)
+    np.testing.assert_array_equal(model.architecture_.coef_, before)
+
+
+@pytest.mark.slow
+def test_standard_recordings():
+    """Two folds of the benchmark: no worse than ridge, and both above noise."""
+    from mne_sbi import make_pairs, simulate_eeg_fmri
+
+    made = simulate_eeg_fmri(4, n_volumes=140, voxel_size=0.009, random_state=0)
+    pairs = make_pairs(
+        made.raws, made.images, made.masker, subject=made.subjects, verbose=False
+    )
+    X, y, groups, _ = pairs
+    for person in made.subjects[:2]:
+        train = groups != person
+        scores = {}
+        for name in ("residual", "hrf_ridge"):
+            model = EEG2fMRIRegressor(name, t_r=pairs.t_r, random_state=0)
+            model.fit(X[train], y[train], groups[train])
+            scores[name] = model.score(X[~train], y[~train])
+        assert scores["residual"] > max(0.02, scores["hrf_ridge"] - 0.002)
