@@ -1,5 +1,7 @@
 """A section with the scores of an EEG-to-fMRI model in a report of MNE-Python."""
 
+from ._baselines import MODEL, NEEDS_FMRI
+
 # Columns of the table of people that are for reading.
 _OF_PEOPLE = (
     "predictor",
@@ -102,7 +104,7 @@ def _write_verdicts(evaluation):
     from ..viz._report import paragraph, rows_to_html
 
     n_volumes = sum(
-        row["n_volumes"] for row in evaluation.rows if row["predictor"] == "model"
+        row["n_volumes"] for row in evaluation.rows if row["predictor"] == MODEL
     )
     n_people = len(evaluation.people)
     text = (
@@ -132,5 +134,16 @@ def _to_html(table, columns):
     """Write columns that have a value."""
     from ..viz._report import table_to_html
 
-    shown = table[list(columns)].dropna(axis=1, how="all")
-    return table_to_html(shown)
+    shown = table[list(columns)].dropna(axis=1, how="all").round(3)
+    numbers = shown.select_dtypes("float").columns
+    # Rounding leaves negative zeros.
+    shown[numbers] += 0.0
+    return table_to_html(
+        shown.assign(
+            predictor=[
+                f"{name} (needs fMRI)" if name in NEEDS_FMRI else name
+                for name in table["predictor"]
+            ],
+            p=[f"{p:.2g}" for p in table["p"]],
+        )
+    )

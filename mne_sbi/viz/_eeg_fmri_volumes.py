@@ -11,7 +11,9 @@ _N_CUTS, _LOWEST, _HIGHEST = 4, 0.2, 0.85
 _BEYOND = 0.01
 _OUTLINE = "0.35"
 # Size of a row of slices in inches, and of one slice.
-_HEIGHT, _SLICE = 1.35, 1.05
+_HEIGHT, _SLICE = 1.4, 1.05
+# Share of a row's height for what is written below a slice.
+_LABEL = 0.12
 
 
 def plot_volumes(
@@ -321,6 +323,10 @@ def draw_slices(ax, img, mask, cuts, limit):
     from nilearn import plotting
 
     img, mask = _crop(img, mask), _crop(mask, mask)
+    # Space below for the heights.
+    place = ax.get_position()
+    space = _LABEL * place.height
+    ax.set_position([place.x0, place.y0 + space, place.width, place.height - space])
     display = plotting.plot_img(
         img,
         display_mode="z",
@@ -337,6 +343,7 @@ def draw_slices(ax, img, mask, cuts, limit):
         resampling_interpolation="nearest",
     )
     display.add_contours(mask, levels=[0.5], colors=_OUTLINE, linewidths=0.6)
-    for each in display.axes.values():
-        each.draw_position(size=7, bg_color="none")
+    for cut, each in display.axes.items():
+        label = {"ha": "center", "va": "top", "fontsize": 7}
+        each.ax.text(0.5, 0, f"z = {cut:.0f}", transform=each.ax.transAxes, **label)
     return display

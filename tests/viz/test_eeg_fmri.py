@@ -381,7 +381,10 @@ def test_report_has_the_verdicts_tables_and_figures(info):
         assert f"Not compared with {name}: {why}." in html
     assert f"{evaluation.summary().loc['model', 'skill']:.3f}" in html
     for skill in evaluation.table["skill"]:
-        assert f"<td>{skill:.3f}</td>" in html
+        assert f"<td>{skill:z.3f}</td>" in html
+    assert "<td>previous volume (needs fMRI)</td>" in html
+    assert f"<td>{evaluation.summary().loc['model', 'p']:.2g}</td>" in html
+    assert "-0.000" not in html
     assert html.count("<img") + html.count("<svg") >= 2
     # The caller's figure is still open, the report's own is closed.
     assert plt.get_fignums() == [figure.number]
