@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 
 from .._checks import draw_seed
 from .._keras import isolated_seed
+from ..inference._base import check_between, check_count
 
 # Rows per compiled call of a prediction: volumes are large.
 _BLOCK = 16
@@ -129,6 +130,7 @@ class NetworkArchitecture(Architecture):
 
     def fit(self, X, y, *, groups=None, grid=None, random_state=None, verbose=None):
         """Train the network; see :meth:`Architecture.fit`."""
+        check_training_settings(self)
         self.x_shape_, self.n_targets_, self.grid_ = X.shape[1:], y.shape[1], grid
         self.history_ = {"loss": []}
         seed = draw_seed(random_state)
@@ -188,3 +190,21 @@ class NetworkArchitecture(Architecture):
 
     def __getstate__(self):
         return {k: v for k, v in super().__getstate__().items() if k != "_networks"}
+
+
+def check_training_settings(architecture):
+    """Check the settings that all training has.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Has ``max_iter``, ``batch_size`` and ``learning_rate``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is of another type, or out of range.
+    """
+    check_count("max_iter", architecture.max_iter)
+    check_count("batch_size", architecture.batch_size)
+    check_between("learning_rate", architecture.learning_rate, 1e-30, 1e3)

@@ -5,7 +5,8 @@ from sklearn.utils.extmath import randomized_svd
 
 from .._checks import draw_seed
 from .._keras import isolated_seed
-from ._base import Architecture
+from ..inference._base import check_count
+from ._base import Architecture, check_training_settings
 from ._folds import inner_folds
 from ._gains import fit_gains
 from ._ridge import HRFRidge
@@ -84,6 +85,9 @@ class Residual(Architecture):
 
     def fit(self, X, y, *, groups, grid=None, random_state=None, verbose=None):
         """Fit; see :meth:`Architecture.fit`."""
+        check_training_settings(self)
+        for name in ("n_inputs", "n_hidden", "n_networks"):
+            check_count(name, getattr(self, name))
         seed = draw_seed(random_state)
         self.ridge_ = HRFRidge(self.t_r, lags=self.lags, noise="auto")
         self.calibration_ = None

@@ -1,5 +1,6 @@
 """Ridge regression from band power through the haemodynamic response."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,6 +120,14 @@ class HRFRidge(Architecture):
         -------
         predictions : ndarray of float32, shape (n, n_folds, n_targets)
         """
+        if self.t_r is None and self.lags == "auto" and X.shape[3] > 1:
+            warnings.warn(
+                "The repetition time is not known, so there is no haemodynamic "
+                "response, and each lag has a coefficient of its own. Give t_r= in s, "
+                "or lags='free' if this is what you want.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         designs, alphas = self._designs(X, self.lags), self._alphas()
         best = None
         for name, design in designs.items():

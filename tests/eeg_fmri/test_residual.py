@@ -124,6 +124,21 @@ def test_calibration_without_evidence_changes_nothing():
     np.testing.assert_array_equal(model.architecture_.coef_, before)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_iter": 0}, "max_iter"),
+        ({"batch_size": 2.5}, "batch_size"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"n_networks": 0}, "n_networks"),
+    ],
+)
+def test_wrong_settings(settings, message):
+    X, y, groups = draw("linear", 2, 30)
+    with pytest.raises((ValueError, TypeError), match=message):
+        Residual(2.0, **settings).fit(X, y, groups=groups)
+
+
 @pytest.mark.slow
 def test_standard_recordings():
     """Two folds of the benchmark: no worse than ridge, and both above noise."""

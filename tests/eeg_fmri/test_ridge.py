@@ -175,7 +175,8 @@ def test_free_lags_are_found_where_there_are_pairs_enough():
 
 def test_without_a_repetition_time_lags_are_free():
     X, y, groups = made_up()
-    assert HRFRidge().fit(X, y, groups=groups).lags_ == "free"
+    with pytest.warns(RuntimeWarning, match="Give t_r= in s"):
+        assert HRFRidge().fit(X, y, groups=groups).lags_ == "free"
     with pytest.raises(ValueError, match="give t_r= in s"):
         HRFRidge(lags="hrf").fit(X, y, groups=groups)
 
