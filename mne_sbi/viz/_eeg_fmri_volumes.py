@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_option
 from ._style import axis_label, finish
 
 # Slices of a volume, and where they are between the bottom and the top of the brain.
@@ -28,11 +28,12 @@ def plot_volumes(
     unit="%",
     show=True,
 ):
-    """Plot measured and predicted volumes side by side, in one colour scale.
+    """Plot measured and predicted volumes side by side.
 
-    Predictions look pale because EEG explains little of fMRI; a scale of their own
-    would hide this. Structure that is the same at all times says nothing of EEG: plot
-    percent signal change, not whole volumes.
+    In one colour scale predictions look pale, because EEG explains little of fMRI;
+    ``limit="own"`` gives them a scale of their own, which shows their form. Structure
+    that is the same at all times says nothing of EEG: plot percent signal change, not
+    whole volumes.
 
     Parameters
     ----------
@@ -46,9 +47,10 @@ def plot_volumes(
     r : array, shape (n_voxels,) | (n_people, n_voxels) | None
         Temporal correlation at each voxel, such as ``evaluation.r``, whose mean over
         people is shown in a row of its own. Needs a masker.
-    limit : float | None
+    limit : float | "own" | None
         The colours go from minus this to this; by default, so far that 1 % of the
-        measured values are beyond.
+        measured values are beyond. ``"own"`` chooses in this way for measured and for
+        predicted volumes, each.
     cuts : sequence of float | None
         Heights of the slices in m; by default four.
     unit : str
@@ -79,7 +81,7 @@ def plot_volumes(
             f"{pair[1].shape[:3]}: resample one to the other."
         )
     mask = find_mask(masker, pair[0])
-    limit = _choose_limit(limit, pair[0], mask)
+    limits = _choose_limits(limit, pair, mask)
     cuts = find_cuts(mask, _N_CUTS) if cuts is None else _check_cuts(cuts, mask)
     r_img = None if r is None else _make_r_image(r, masker)
     n_rows = len(rows) + (r is not None)
@@ -87,12 +89,17 @@ def plot_volumes(
     fig = plt.figure(figsize=(width, _HEIGHT * n_rows + 0.3), layout="constrained")
     grid = fig.add_gridspec(n_rows, 2)
     panels = [
-        (fig.add_subplot(grid[i, j]), img.slicer[..., i], cuts, limit)
+        (fig.add_subplot(grid[i, j]), img.slicer[..., i], cuts, limits[j])
         for i in range(len(rows))
         for j, img in enumerate(pair)
     ]
     _title_volumes(panels, rows, mask, unit)
-    add_bar(fig, [panel[0] for panel in panels], limit, axis_label("change", unit))
+    label = axis_label("change", unit)
+    if limit == "own":
+        add_bar(fig, [panel[0] for panel in panels[::2]], limits[0], label)
+        add_bar(fig, [panel[0] for panel in panels[1::2]], limits[1], label)
+    else:
+        add_bar(fig, [panel[0] for panel in panels], limits[0], label)
     if r is not None:
         panels.append(_add_r_panel(fig, grid[-1, :], r, r_img, mask, 2 * len(cuts)))
     settle(fig)
@@ -101,13 +108,23 @@ def plot_volumes(
     return finish(fig, show)
 
 
-def _choose_limit(limit, measured, mask):
-    """Return the end of the colours."""
+def _choose_limits(limit, pair, mask):
+    """Return the ends of the colours of measured and of predicted volumes."""
+    if isinstance(limit, str):
+        check_option("limit", limit, ["own"])
+        return [_find_limit(img, mask) for img in pair]
     if limit is None:
-        inside = np.asanyarray(mask.dataobj) > 0
-        values = np.abs(np.asanyarray(measured.dataobj)[inside])
-        limit = np.quantile(values, 1 - _BEYOND) or 1.0
-    return float(check_array("limit", limit, shape=(), positive=True))
+        return [_find_limit(pair[0], mask)] * 2
+    return [float(check_array("limit", limit, shape=(), positive=True))] * 2
+
+
+def _find_limit(img, mask):
+    """Return what few of the absolute values exceed."""
+    inside = np.asanyarray(mask.dataobj) > 0
+    return (
+        float(np.quantile(np.abs(np.asanyarray(img.dataobj)[inside]), 1 - _BEYOND))
+        or 1.0
+    )
 
 
 def _title_volumes(panels, rows, mask, unit):

@@ -127,6 +127,19 @@ def test_parcels_and_a_constant_prediction(masker):
     assert not np.ma.filled(shown[-1].get_array(), 0).any()
 
 
+def test_volumes_with_scales_of_their_own(masker):
+    rng = np.random.default_rng(0)
+    n_voxels = int(masker.mask_img_.get_fdata().sum())
+    y = rng.standard_normal((3, n_voxels))
+    fig = plot_volumes(y, 0.01 * y, masker, index=[0, 2], limit="own", show=False)
+    images = [im for ax in fig.axes for im in ax.get_images()]
+    ends = {round(float(im.get_clim()[1]), 6) for im in images}
+    expected = np.quantile(np.abs(y[[0, 2]]), 0.99)
+    assert ends >= {round(float(expected), 6), round(float(0.01 * expected), 6)}
+    with pytest.raises(ValueError, match="Did you mean 'own'"):
+        plot_volumes(y, y, masker, limit="owm")
+
+
 def test_wrong_volumes(masker):
     y = np.ones((3, n_voxels(masker)))
     with pytest.raises(ValueError, match="only a masker knows"):
