@@ -171,7 +171,7 @@ def compute_patterns(regressor, X, n_patterns=3):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((200, 8, 5, 6))  # pairs, channels, bands, lags
     >>> y = X[:, 3, 2, [1]] * [1.0, 0.0, -0.5]
-    >>> regressor = EEG2fMRIRegressor("hrf_ridge").fit(X, y)
+    >>> regressor = EEG2fMRIRegressor("hrf_ridge", t_r=2.0).fit(X, y)
     >>> patterns = compute_patterns(regressor, X, n_patterns=1)
     >>> [int(i) for i in np.argwhere(patterns.topographies[0] > 0.5)[0]]
     [3, 2, 1]

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from mne_sbi.eeg_fmri import EEG2fMRIRegressor
+from mne_sbi.eeg_fmri import EEG2fMRIRegressor, HRFRidge
 from mne_sbi.eeg_fmri._patterns import PredictionPatterns, compute_patterns
 
 N, N_CHANNELS, N_BANDS, N_LAGS, N_VOXELS = 400, 6, 5, 4, 30
@@ -115,7 +115,7 @@ def test_regressor_of_the_package_with_fmri_of_any_shape(shape):
     X = windows()
     weights = np.random.default_rng(2).uniform(0.5, 1.0, shape)
     y = np.multiply.outer(X[:, CHANNEL, BAND, LAG], weights)
-    regressor = EEG2fMRIRegressor("hrf_ridge").fit(X, y)
+    regressor = EEG2fMRIRegressor(HRFRidge(lags="free")).fit(X, y)
     patterns = compute_patterns(regressor, X)
     assert patterns.maps.shape[1] == np.prod(shape, dtype=int)
     peak = np.abs(patterns.topographies[0]).argmax()
