@@ -13,6 +13,7 @@ the numbers of passes are in the table.
 """
 
 import argparse
+import sys
 import time
 
 import numpy as np
@@ -130,7 +131,9 @@ def run(estimator, pairs, **settings):
     """Evaluate, and count CPU-seconds."""
     start = time.process_time()
     evaluation = evaluate(estimator, *pairs, keep_predictions=False, **settings)
-    return evaluation, time.process_time() - start
+    seconds = time.process_time() - start
+    print(f"{estimator}: {seconds:.0f} CPU-s", file=sys.stderr, flush=True)
+    return evaluation, seconds
 
 
 def rows_of_seed(seed, only):
