@@ -19,6 +19,7 @@ _DEPENDENCIES = (
     "joblib",
     "h5py",
     "nibabel",
+    "nilearn",
     "pooch",
     "keras",
     "jax",
