@@ -260,8 +260,11 @@ def _refuse_to_guess(grid, n_volumes, duration):
     span = high - low + 1
     if span < n_volumes:
         early = VolumeTiming(first + grid.period * np.arange(n_volumes), grid.period)
+        # Volumes cannot begin before the recording.
         lost = (
             f"If markers of its first volumes are lost, give first_onset={other:.6g}."
+            if other >= 0
+            else ""
         )
         check_inside(early, duration, lost)
         when = "markers at the end are lost", "markers at the beginning are lost"

@@ -7,6 +7,7 @@ from sklearn.base import clone
 
 from .._checks import check_array
 from .._frozen import FrozenArrays
+from ._ridge import HRFRidge
 
 MODEL, MEAN_VOLUME, OWN_MEAN = "model", "mean volume", "own mean volume"
 PREVIOUS, RIDGE = "previous volume", "ridge"
@@ -66,7 +67,8 @@ def make_baselines(settings, estimator, X, timeline):
     if power is None:
         missing[RIDGE] = missing[VIGILANCE] = why
     else:
-        if getattr(estimator, "architecture", None) == "hrf_ridge":
+        architecture = getattr(estimator, "architecture", None)
+        if architecture == "hrf_ridge" or isinstance(architecture, HRFRidge):
             missing[RIDGE] = "the model is that itself"
         else:
             found[RIDGE] = _ridge(timeline.t_r), power
@@ -226,9 +228,33 @@ def cross_predict(estimator, X, y, groups, splits, n_jobs=None):
 
 
 def _fit_predict(estimator, X, y, groups, train, test):
+    model = clone(estimator)
+    model.fit(X[train], y[train], **_name_groups(model, groups[train]))
+    return np.asarray(model.predict(X[test]))
+
+
+def _name_groups(model, groups):
+    """Return the argument of ``fit`` that brings the groups to where they are used."""
+    import sklearn
+    from sklearn.model_selection._search import BaseSearchCV
+    from sklearn.pipeline import Pipeline
     from sklearn.utils.validation import has_fit_parameter
 
-    model = clone(estimator)
-    takes_groups = has_fit_parameter(model, "groups")
-    model.fit(X[train], y[train], **({"groups": groups[train]} if takes_groups else {}))
-    return np.asarray(model.predict(X[test]))
+    if has_fit_parameter(model, "groups"):
+        return {"groups": groups}
+    if sklearn.get_config().get("enable_metadata_routing"):
+        takes = isinstance(model, BaseSearchCV)
+        if not takes and hasattr(model, "get_metadata_routing"):
+            takes = bool(model.get_metadata_routing().consumes("fit", ["groups"]))
+        return {"groups": groups} if takes else {}
+    # Without routing, a search gives them to its splitter only, and a pipeline to the
+    # step that is named.
+    if isinstance(model, BaseSearchCV):
+        return {"groups": groups}
+    if isinstance(model, Pipeline):
+        return {
+            f"{name}__groups": groups
+            for name, step in model.steps
+            if hasattr(step, "fit") and has_fit_parameter(step, "groups")
+        }
+    return {}

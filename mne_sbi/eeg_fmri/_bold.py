@@ -115,8 +115,8 @@ def _header_t_r(img):
     return float(f"{value:.6g}") if np.isfinite(value) and value > 0 else 0.0
 
 
-def fit_masker(masker, images):
-    """Return a fitted masker.
+def fit_masker(masker, images, t_r=None):
+    """Return a fitted masker whose copies can be fitted again.
 
     Parameters
     ----------
@@ -125,18 +125,22 @@ def fit_masker(masker, images):
         the mask in the mean volumes of the images.
     images : list of nibabel images
         Scans in one space.
+    t_r : float | None
+        Their repetition time in s.
 
     Returns
     -------
     masker : nilearn masker
-        The same if it was fitted.
+        The same if it is fitted, has a mask of its own and knows the repetition time;
+        otherwise a copy.
 
     Raises
     ------
     TypeError
         If it is no masker.
     ValueError
-        If it changes the signal by itself, or its mask is empty.
+        If it changes the signal by itself, its mask is empty, or it has another
+        repetition time.
     """
     from nilearn.image import mean_img
     from sklearn.base import clone
@@ -164,7 +168,24 @@ def fit_masker(masker, images):
         )
     if not _region(masker)[0].any():
         raise ValueError("The mask is empty: give one that is true somewhere.")
-    return masker
+    return _complete(masker, t_r)
+
+
+def _complete(masker, t_r):
+    """Write what the scans told into a masker's settings, which copies keep."""
+    from sklearn.base import clone
+
+    told = {}
+    if t_r is not None and masker.t_r is None:
+        told["t_r"] = t_r
+    elif t_r is not None and abs(masker.t_r / t_r - 1) > SAME_T_R:
+        raise ValueError(
+            f"The masker has t_r={masker.t_r:g} s, but the scans have {t_r:g} s. "
+            "Correct the masker, or leave its t_r out."
+        )
+    if has_voxels(masker) and masker.mask_img is None:
+        told["mask_img"] = masker.mask_img_
+    return clone(masker).set_params(**told).fit() if told else masker
 
 
 def read_bold(img, masker, t_r, signal=None):

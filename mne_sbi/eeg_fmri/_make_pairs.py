@@ -89,7 +89,7 @@ def make_pairs(
     with use_log_level(verbose):
         loaded = [load_bold(image, t_r) for image in images]
         _check_same_t_r([each for _, each in loaded], people)
-        masker = fit_masker(masker, [image for image, _ in loaded])
+        masker = fit_masker(masker, [image for image, _ in loaded], loaded[0][1])
         # All checks that need no computing come first.
         timings = [
             _find_timing(each, image.shape[3], rate, given)

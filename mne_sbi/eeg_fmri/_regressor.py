@@ -264,7 +264,7 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            Without a masker.
+            Without a masker, or a repetition time.
         """
         from ._images import to_image
 
@@ -273,6 +273,11 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(
                 "predict_img needs to know where the columns of y are: give the "
                 "estimator masker=, the one that made y, and fit again."
+            )
+        if self.masker_t_r_ is None:
+            raise ValueError(
+                "predict_img needs the repetition time for the header: give the "
+                "estimator t_r= in s, or a masker that has one, as pairs.masker."
             )
         y = self.predict(X).reshape(len(X), -1)
         return to_image(y, self.masker_, self.masker_t_r_, mean_img)

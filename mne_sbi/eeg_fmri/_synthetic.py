@@ -238,6 +238,9 @@ def simulate_eeg_fmri(
         **scan._asdict(),
     }
     subjects = [f"{i + 1:02d}" for i in range(n_subjects)]
+    for raw, subject in zip(raws, subjects, strict=True):
+        # So that make_pairs knows whose they are.
+        raw.info["subject_info"] = {"his_id": subject}
     masker = _make_masker(group, scan.t_r)
     return SyntheticEEGfMRI(
         raws, images, masker, visible, motion, subjects, scan.t_r, settings
