@@ -25,7 +25,7 @@ def inner_folds(groups):
         Arrays of row numbers; every row is in ``test`` once. People are left out one
         by one, or in ten parts if there are more of them. The pairs of a single person
         are split into five blocks of neighbours, and training leaves out 15 pairs (or
-        a tenth of all, if that is fewer) beside the block.
+        a sixth of all, if that is fewer) beside the block.
     """
     people, person = np.unique(groups, return_inverse=True)
     n = len(person)
@@ -41,7 +41,7 @@ def inner_folds(groups):
 
 def _blocks(n):
     """Split rows into blocks with a gap."""
-    gap = min(_GAP, n // 10)
+    gap = min(_GAP, n // 6)
     rows = np.arange(n)
     folds = []
     for block in np.array_split(rows, min(_N_BLOCKS, n)):
