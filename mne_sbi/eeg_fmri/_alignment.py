@@ -170,6 +170,7 @@ def align_volumes(
         else:
             grid = fit_grid(times, t_r, tolerance, sample, source)
             _check_same_t_r(grid.period, t_r, source)
+            _check_not_multiple(grid, n_volumes, source)
             first, n_volumes = _place(grid, n_volumes, first_onset, duration)
             timing = _count(grid, first, n_volumes)
         check_inside(timing, duration)
@@ -214,6 +215,17 @@ def _from_one_marker(onset, source, n_volumes, t_r):
             "are the markers."
         )
     return VolumeTiming(onset + t_r * np.arange(n_volumes), t_r)
+
+
+def _check_not_multiple(grid, n_volumes, source):
+    """Check that there is not one marker for each volume at several times t_r."""
+    step = float(np.median(np.diff(grid.slots))) if len(grid.slots) > 1 else 1.0
+    if step >= 2 and n_volumes == len(grid.slots):
+        raise ValueError(
+            f"There is one marker ({source}) for each of {n_volumes} volumes, every "
+            f"{step * grid.period:.6g} s, so t_r is not {grid.period:.6g} s. Correct "
+            "t_r, or the image's header with img.header.set_zooms(...)."
+        )
 
 
 def _check_same_t_r(period, t_r, source):
@@ -272,8 +284,9 @@ def _refuse_to_guess(grid, n_volumes, duration):
         when = "the last have no volume", "the first are of dummy volumes"
     raise ValueError(
         f"The markers reach over {span} volumes, but n_volumes is {n_volumes}: it is "
-        f"not clear which is the scan's first. Give first_onset={first:.6g} if "
-        f"{when[0]}, or first_onset={other:.6g} if {when[1]}."
+        f"not clear which is the scan's first. Give align_volumes "
+        f"first_onset={first:.6g} if {when[0]}, or first_onset={other:.6g} if "
+        f"{when[1]}; make_pairs takes the result as timing=."
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def fit_gains(y, by_ridge, by_network, groups):
+def fit_gains(y, by_ridge, by_network, groups, one_person=False):
     """Find what to multiply the two parts of a prediction with, for each target.
 
     Parameters
@@ -13,7 +13,10 @@ def fit_gains(y, by_ridge, by_network, groups):
     by_ridge, by_network : ndarray, shape (n, n_targets)
         Predictions of people who were left out: the first part, and what is added.
     groups : array, shape (n,)
-        The person, or block, of each row.
+        The person of each row; blocks, if there is one person.
+    one_person : bool
+        Whether there is. Then the ridge regression is believed: blocks of one person
+        are left out by regressions of much less data, which underrate it.
 
     Returns
     -------
@@ -22,7 +25,10 @@ def fit_gains(y, by_ridge, by_network, groups):
         as they differ by no more than chance; for the ridge regression, whose penalty
         was chosen already, that of all is shrunk towards one.
     """
-    ridge = _gains(y.astype(float), by_ridge.astype(float), groups, prior=1.0)
+    if one_person:
+        ridge = np.ones(y.shape[1])
+    else:
+        ridge = _gains(y.astype(float), by_ridge.astype(float), groups, prior=1.0)
     left = y - ridge * by_ridge
     network = _gains(left, by_network.astype(float), groups)
     return np.stack([ridge, network])

@@ -88,7 +88,13 @@ def to_image(y, masker, t_r=None, mean_img=None):
             # they standardise; make_pairs takes those that do not standardise.
             warnings.filterwarnings("ignore", category=FutureWarning)
             mean = masker.transform(mean_img)
-        mean = np.asarray(mean, dtype=np.float32).reshape(1, -1)
+        mean = np.asarray(mean, dtype=np.float32)
+        if mean.size != y.shape[1]:
+            raise ValueError(
+                f"mean_img must be one volume, got {mean.size // y.shape[1]}. See "
+                "nilearn.image.mean_img(img, copy_header=True)."
+            )
+        mean = mean.reshape(1, -1)
         y = mean * (1 + y / 100)
     img = masker.inverse_transform(y)
     # nilearn keeps the type that the data happened to have.

@@ -100,4 +100,11 @@ def check_groups(groups, n_pairs):
             f"groups must have shape ({n_pairs},), one person for each pair, got "
             f"{groups.shape}."
         )
+    # NaN is not equal to itself.
+    n_missing = sum(person is None or person != person for person in groups.tolist())
+    if n_missing:
+        raise ValueError(
+            f"groups must name a person for each pair, but {n_missing} of {n_pairs} "
+            "are missing (None or NaN)."
+        )
     return groups

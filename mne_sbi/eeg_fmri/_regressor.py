@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_array, check_option, check_rng
+from ._alignment import SAME_T_R
 from ._base import Architecture
 from ._inputs import as_targets, as_windows, check_groups
 from ._registry import ARCHITECTURES, make_architecture
@@ -117,7 +118,8 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             fMRI, in percent signal change without drift.
         groups : array, shape (n_pairs,) | None
             The person of each pair, by which inner folds are made. None is one
-            person; then inner folds are blocks of pairs in the order of time.
+            person; then inner folds are blocks of pairs. The pairs of a person stand
+            in the order of time.
 
         Returns
         -------
@@ -309,11 +311,15 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         from ._images import ready_masker
 
         self.masker_ = ready_masker(self.masker)
-        t_r = self.t_r
-        if t_r is None and self.masker_ is not None:
-            t_r = getattr(self.masker_, "t_r", None)
+        t_r, of_masker = self.t_r, getattr(self.masker_, "t_r", None)
         if t_r is not None:
             t_r = float(check_array("t_r", t_r, shape=(), positive=True))
+        if None not in (t_r, of_masker) and abs(t_r / of_masker - 1) > SAME_T_R:
+            raise ValueError(
+                f"t_r is {t_r:g} s, but the masker has {of_masker:g} s. Leave t_r out, "
+                "or correct whichever is wrong."
+            )
+        t_r = of_masker if t_r is None else t_r
         self.masker_t_r_ = t_r
         if isinstance(self.architecture, Architecture):
             self.architecture_ = clone(self.architecture)

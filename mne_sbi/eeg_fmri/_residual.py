@@ -98,7 +98,9 @@ class Residual(Architecture):
             errors = y[:, np.newaxis] - by_ridge
             by_network = self._train(inputs, errors, folds, seed, verbose)
         by_ridge = take_left_out(by_ridge, folds)
-        self.gains_ = fit_gains(y, by_ridge, by_network, groups)
+        one_person = len(np.unique(groups)) == 1
+        units = _number_folds(folds, len(y)) if one_person else groups
+        self.gains_ = fit_gains(y, by_ridge, by_network, units, one_person)
         self.left_out_ = self.gains_[0] * by_ridge + self.gains_[1] * by_network
         return self
 
@@ -163,3 +165,11 @@ class Residual(Architecture):
         from ._residual_networks import run
 
         return self.error_scale_ * run(self.weights_, inputs)
+
+
+def _number_folds(folds, n):
+    """Return the number of the fold (n,) that leaves each row out."""
+    numbers = np.zeros(n, dtype=int)
+    for number, (_, test) in enumerate(folds):
+        numbers[test] = number
+    return numbers

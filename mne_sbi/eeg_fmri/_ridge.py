@@ -83,7 +83,10 @@ class HRFRidge(Architecture):
     intercept_ : ndarray, shape (n_targets,)
         Added to the products.
     lags_, alpha_, rho_ : str, float, float
-        What was chosen; the last is the correlation of neighbouring volumes.
+        What was chosen; the last is the correlation of neighbouring volumes that is
+        allowed for.
+    error_rho_ : float
+        That of the errors in left-out people.
 
     Notes
     -----
@@ -143,7 +146,9 @@ class HRFRidge(Architecture):
         coef = ridge.coefficients(self.alpha_)
         self.intercept_ = ridge.offset - ridge.mean @ coef
         self.coef_ = designs[self.lags_].to_lags(coef, X.shape[1:])
-        return predict_by_folds(features, y, folds, self.alpha_, noise)
+        by_folds = predict_by_folds(features, y, folds, self.alpha_, noise)
+        self.error_rho_ = Noise(y - take_left_out(by_folds, folds), groups).rho
+        return by_folds
 
     def predict(self, X):
         """Predict targets (n, n_targets)."""
@@ -181,7 +186,9 @@ class HRFRidge(Architecture):
         alpha = choose_alpha(left_out, alphas, only_if_sure=True)
         ridge = Ridge(features, errors, noise=noise)
         coef = ridge.coefficients(alpha)
-        intercept = shrink_mean(errors, noise.rho) - ridge.mean @ coef
+        # Few rows look less correlated than they are.
+        rho = max(noise.rho, self.error_rho_)
+        intercept = shrink_mean(errors, rho) - ridge.mean @ coef
         return design.to_lags(coef, X.shape[1:]), intercept
 
     def features(self, X):
@@ -221,6 +228,9 @@ class HRFRidge(Architecture):
         if isinstance(self.alpha, str):
             check_option("alpha", self.alpha, ("auto",))
             return np.append(_ALPHAS, np.inf)
-        return np.array(
-            [float(check_array("alpha", self.alpha, shape=(), finite=False))]
-        )
+        alpha = float(check_array("alpha", self.alpha, shape=(), finite=False))
+        if not alpha > 0:
+            raise ValueError(
+                f"alpha must be positive, infinity or 'auto', got {self.alpha!r}."
+            )
+        return np.array([alpha])

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Fewer independent rows say nothing about their mean.
+_LEAST_EFFECTIVE = 10
+
 
 class Noise:
     """Autocorrelation of what EEG does not explain, which is nearly all.
@@ -207,10 +210,14 @@ def shrink_mean(values, rho):
     -------
     mean : ndarray, shape (k,)
         Shrunk towards zero by one factor (James & Stein, Proc 4th Berkeley Symp,
-        1961), which is zero where means are no larger than chance makes them.
+        1961), which is zero where means are no larger than chance makes them, and
+        where rows tell less than ten independent ones.
     """
     mean = values.mean(axis=0, dtype=float)
-    # Variance of the mean of an AR(1) process.
-    expected = values.var(axis=0, dtype=float) / len(values) * (1 + rho) / (1 - rho)
+    # Independent values that tell as much as these of an AR(1) process.
+    n_effective = len(values) * (1 - rho) / (1 + rho)
+    if n_effective < _LEAST_EFFECTIVE:
+        return np.zeros_like(mean)
+    expected = values.var(axis=0, dtype=float) / (n_effective - 1)
     square = max(float((mean**2).sum()), 1e-300)
     return max(0.0, 1 - float(expected.sum()) / square) * mean

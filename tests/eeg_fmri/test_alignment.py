@@ -288,3 +288,18 @@ def test_timing_is_frozen():
             each.onsets[0] = 0
     with pytest.raises(ValueError, match="increasing"):
         VolumeTiming([1.0, 1.0], 2.0)
+
+
+def test_a_lost_repetition_time_in_the_header_is_named():
+    """A header that says 1 s, as tools that lose it write, with a marker per volume."""
+    times = 30.0 + 2.0 * np.arange(60)
+    raw = make_raw(times, end=155.0)
+    for first_onset in (None, 30.0):
+        with pytest.raises(
+            ValueError, match=r"60 volumes, every 2 s, so t_r is not 1 s"
+        ):
+            align_volumes(raw, 60, 1.0, first_onset=first_onset)
+    # Every second marker lost is another matter.
+    with pytest.warns(RuntimeWarning, match="29 of 59 volumes have no marker"):
+        timing = align_volumes(make_raw(times[::2], end=155.0), 59, 2.0)
+    np.testing.assert_allclose(timing.onsets, times[:59], atol=1e-9)

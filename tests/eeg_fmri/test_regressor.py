@@ -265,6 +265,27 @@ def test_wrong_arrays(pairs, masker, fitted):
         model.fit(X, y).predict_img(X)
 
 
+def test_repetition_times_that_differ(pairs, masker):
+    X, y, groups = pairs
+    with pytest.raises(ValueError, match="t_r is 3 s, but the masker has 2.2 s"):
+        EEG2fMRIRegressor("hrf_ridge", masker=masker, t_r=3.0).fit(X, y, groups)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_pairs_of_nobody(pairs, missing):
+    X, y, _ = pairs
+    groups = np.repeat(np.array(["a", "b"], dtype=object), 120)
+    groups[7] = missing
+    with pytest.raises(ValueError, match="1 of 240 are missing"):
+        EEG2fMRIRegressor("hrf_ridge", t_r=2.2).fit(X, y, groups)
+
+
+def test_a_mean_of_several_volumes_is_refused(fitted, pairs):
+    several = nibabel.Nifti1Image(np.ones((*SHAPE, 3)), AFFINE)
+    with pytest.raises(ValueError, match="mean_img must be one volume, got 3"):
+        fitted.predict_img(pairs[0][:2], several)
+
+
 def test_what_the_networks_need_is_said(pairs):
     _, y, groups = pairs
     X = np.zeros((240, 8, 20, 10), np.float32)

@@ -139,21 +139,71 @@ def test_wrong_settings(settings, message):
         Residual(2.0, **settings).fit(X, y, groups=groups)
 
 
-@pytest.mark.slow
-def test_standard_recordings():
-    """Two folds of the benchmark: no worse than ridge, and both above noise."""
-    from mne_sbi import make_pairs, simulate_eeg_fmri
+@pytest.mark.parametrize("n", [1, 3, 8, 20, 40])
+@pytest.mark.parametrize("name", ["residual", "hrf_ridge"])
+def test_few_correlated_volumes_of_a_new_person_do_no_harm(name, n):
+    """Noise with slow changes has a mean in each short piece, which is no offset."""
+    X, y, groups = draw("linear", 3, 120)
+    rng = np.random.default_rng(n)
+    noise = np.zeros((len(y) + 400, 3))
+    for t in range(1, len(noise)):
+        noise[t] = 0.8 * noise[t - 1] + rng.standard_normal(3)
+    model = EEG2fMRIRegressor(name, t_r=2.0, random_state=0)
+    model.fit(X, (y + noise[: len(y)]).astype(np.float32), groups)
+    new_X, new_y, _ = draw("linear", 1, 400, seed=5)
+    new_y = new_y + noise[len(y) :]
+    before = model.score(new_X[100:], new_y[100:])
+    after = model.partial_fit(new_X[:n], new_y[:n]).score(new_X[100:], new_y[100:])
+    assert after > before - 0.02
 
-    made = simulate_eeg_fmri(4, n_volumes=140, voxel_size=0.009, random_state=0)
-    pairs = make_pairs(
-        made.raws, made.images, made.masker, subject=made.subjects, verbose=False
-    )
-    X, y, groups, _ = pairs
-    for person in made.subjects[:2]:
-        train = groups != person
+
+def test_one_person_is_no_worse_than_ridge():
+    for seed in range(3):
+        X, y, _ = draw("linear", 1, 200, noise=2.0, seed=seed)
         scores = {}
         for name in ("residual", "hrf_ridge"):
-            model = EEG2fMRIRegressor(name, t_r=pairs.t_r, random_state=0)
-            model.fit(X[train], y[train], groups[train])
-            scores[name] = model.score(X[~train], y[~train])
-        assert scores["residual"] > max(0.02, scores["hrf_ridge"] - 0.002)
+            model = EEG2fMRIRegressor(name, t_r=2.0, random_state=0)
+            scores[name] = model.fit(X[:150], y[:150]).score(X[150:], y[150:])
+        assert scores["residual"] > scores["hrf_ridge"] - 0.02
+
+
+@pytest.mark.slow
+def test_standard_recordings():
+    """The standard set of the benchmark, every person left out once."""
+    from mne_sbi import make_pairs, simulate_eeg_fmri
+    from mne_sbi.eeg_fmri import evaluate
+
+    made = simulate_eeg_fmri(6, n_volumes=140, random_state=0, verbose=False)
+    pairs = make_pairs(made.raws, made.images, made.masker, verbose=False)
+    people = {}
+    for name in ("residual", "hrf_ridge"):
+        model = EEG2fMRIRegressor(name, masker=pairs.masker, random_state=0)
+        found = evaluate(model, *pairs, baselines=False, keep_predictions=False)
+        people[name] = found.table.set_index("person")[["r", "skill"]]
+    default = people["residual"]
+    assert default["r"].mean() >= 0.24
+    assert default["skill"].mean() >= 0.055
+    assert default["skill"].min() >= -0.01
+    assert (default >= people["hrf_ridge"]).all(axis=None)
+
+
+@pytest.mark.slow
+def test_real_recordings(shared_data):
+    """Ridge regression with all its choices, on 12 people."""
+    from mne_sbi.datasets import make_sleep_pairs
+    from mne_sbi.eeg_fmri import evaluate
+
+    fname = shared_data / "eegfmri" / "ds003574_bandpower_states_dev12.npz"
+    pairs = make_sleep_pairs(np.load(fname))
+    model = EEG2fMRIRegressor("hrf_ridge", t_r=2.1)
+    found = {
+        cv: evaluate(model, *pairs, cv=cv, baselines=False, random_state=0)
+        .summary()
+        .loc["model"]
+        for cv in ("leave_one_person_out", "shuffled")
+    }
+    new_people = found["leave_one_person_out"]
+    assert new_people["r"] >= 0.122
+    assert new_people["r_null95"] < 0.02
+    assert new_people["n_above"] >= 10
+    assert found["shuffled"]["r"] > new_people["r"] + 0.01

@@ -130,6 +130,9 @@ def test_means_of_noise_are_shrunk_to_zero_and_others_kept():
     noise = rng.standard_normal((40, 500))
     assert np.abs(shrink_mean(noise, 0.0)).max() < 0.05
     np.testing.assert_allclose(shrink_mean(noise + 10, 0.0), noise.mean(0) + 10, 1e-3)
+    # Too few, or too much alike, to say.
+    assert not shrink_mean(noise[:8] + 10, 0.0).any()
+    assert not shrink_mean(noise + 10, 0.8).any()
 
 
 def made_up(n_people=4, n=120, lag_weights=None, seed=0, noise=0.5):
@@ -214,6 +217,8 @@ def test_allowing_for_autocorrelation_is_more_precise():
     [
         ({"lags": "hfr"}, "Did you mean 'hrf'"),
         ({"alpha": "aut"}, "Invalid value for 'alpha'"),
+        ({"alpha": -5.0}, "alpha must be positive"),
+        ({"alpha": np.nan}, "alpha must be positive"),
         ({"noise": "pink"}, "Invalid value for 'noise'"),
         ({"t_r": -2.0}, "t_r must be positive"),
     ],
