@@ -28,6 +28,7 @@ from mne_sbi.eeg_fmri import (
     BricmanTransformer,
     Calhas,
     EEGWindows,
+    HRFRidge,
     evaluate,
 )
 
@@ -161,8 +162,10 @@ def rows_of_seed(seed, only):
         },
     }
     ridge, rows = None, []
-    for name in ("hrf_ridge", "residual"):
-        model = EEG2fMRIRegressor(name, t_r=pairs.t_r, random_state=0)
+    # The second one shows how much of the default's gain is its model of the noise.
+    linear = {"hrf_ridge": "hrf_ridge", "hrf_ridge, AR(1)": HRFRidge(noise="ar1")}
+    for name, architecture in {**linear, "residual": "residual"}.items():
+        model = EEG2fMRIRegressor(architecture, t_r=pairs.t_r, random_state=0)
         baselines = False
         if name == "residual":
             motion = np.concatenate(recordings.motion)
@@ -201,10 +204,13 @@ def cheat_rows(pairs, visible):
         person: rng.standard_normal(pairs.y.shape[1]) for person in set(pairs.groups)
     }
     own = np.stack([means[person] for person in pairs.groups]).astype(np.float32)
+    previous = np.roll(pairs.y, 1, axis=0)
+    first = np.flatnonzero(np.diff(pairs.runs, prepend=-1))
+    previous[first] = 0.0  # nobody's first volume has one before it
     cheats = {
         "constant": (Constant(), pairs.y),
         "own mean volume": (Cheat(own), pairs.y + own),
-        "previous volume": (Cheat(np.roll(pairs.y, 1, axis=0)), pairs.y),
+        "previous volume": (Cheat(previous), pairs.y),
     }
     for name, (model, y) in cheats.items():
         data = (index, y, pairs.groups, pairs.times)

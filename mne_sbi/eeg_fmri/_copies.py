@@ -101,8 +101,8 @@ def find_copies(people, t_r):
 
     Both are applied to voxels, and (2) to the prediction's largest spatial components,
     because a copy may have passed through a few components. Where measured signals have
-    no noise at all, a noisy copy and an honest prediction of a late response are one
-    and the same; then it is not called a copy.
+    next to no noise, a copy and an honest prediction that comes a volume too late are
+    one and the same, and the latter may be called a copy. Predictions in time are not.
     """
     voxels, components = [], []
     for predicted, measured in people:
