@@ -199,19 +199,14 @@ def _check_safe(member, scratch, entry):
 
     Such a file is never extracted here, but who made it is not to be trusted.
     """
-    if Path(member.name).is_absolute():
-        problem = "an absolute path"
-    else:
-        try:
-            tarfile.data_filter(member, str(scratch))
-            return
-        except tarfile.OutsideDestinationError as error:
-            problem = str(error)
-        except tarfile.FilterError:
-            return  # a device or a link: not a file that we extract
+    # By hand: tarfile.data_filter came with Python 3.11.4. Only regular files of known
+    # names are extracted, and never by their tarfile, so links need no check.
+    root = scratch.resolve()
+    if (root / member.name).resolve().is_relative_to(root):
+        return
     raise DownloadError(
-        f"{entry.url} is not safe: {member.name!r} points outside of its folder "
-        f"({problem}). Nothing was written."
+        f"{entry.url} is not safe: {member.name!r} points outside of its folder. "
+        "Nothing was written."
     )
 
 

@@ -16,7 +16,8 @@ CASES = [
     (
         "a command on a dataset that is none",
         ["fetch", "hcp"],
-        "Invalid value for 'NAME': 'hcp'. Allowed: 'hcp_desikan86', 'spectrome'.",
+        "Invalid value for 'NAME': 'hcp'. Allowed: 'hcp_desikan86', 'oddball', "
+        "'sleep_features', 'spectrome', 'xp1', 'xp2'.",
     ),
     (
         "a command on a model misspelt",
