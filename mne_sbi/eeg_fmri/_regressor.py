@@ -147,7 +147,7 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         self._set_grid()
         rng = check_rng(self.random_state)
         self.target_ = self._make_target(y.shape[1])
-        self.target_.fit(y, grid=self.grid_, random_state=rng)
+        self.target_.fit(y, grid=self.grid_)
         # The grid says where voxels are: of no meaning for components.
         whole = TARGETS["voxels"] is type(self.target_)
         self.architecture_.fit(

@@ -16,10 +16,8 @@ class Noise:
     groups : array, shape (n,)
         The person of each pair.
     kind : str
-        ``"ar1"`` finds how much of itself the previous volume leaves; ``"known"`` takes
-        ``rho``.
-    rho : float
-        Zero is white noise.
+        ``"white"`` is none; ``"ar1"`` finds how much of itself the previous volume
+        leaves.
 
     Attributes
     ----------
@@ -27,9 +25,9 @@ class Noise:
         Correlation of neighbouring volumes over all targets.
     """
 
-    def __init__(self, targets, groups, kind="ar1", rho=0.0):
+    def __init__(self, targets, groups, kind="ar1"):
         _, self._person = np.unique(groups, return_inverse=True)
-        self.rho = rho
+        self.rho = 0.0
         if kind == "ar1":
             centred = targets - targets.mean(axis=0)
             after = self._follow(np.arange(len(targets)))

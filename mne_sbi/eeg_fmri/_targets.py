@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._checks import check_array
+from ..inference._base import check_count
 
 # Iterations of the randomised decomposition; spectra of fMRI fall off slowly.
 _POWER_ITERATIONS = 4
@@ -24,7 +24,7 @@ class TargetSpace(ABC, BaseEstimator):
     """
 
     @abstractmethod
-    def fit(self, y, *, grid=None, random_state=None):
+    def fit(self, y, *, grid=None):
         """Learn the space from rows (n, n_voxels) of training pairs."""
 
     @abstractmethod
@@ -39,7 +39,7 @@ class TargetSpace(ABC, BaseEstimator):
 class Voxels(TargetSpace):
     """All the voxels, or parcels, as they are."""
 
-    def fit(self, y, *, grid=None, random_state=None):
+    def fit(self, y, *, grid=None):
         """Keep the mean."""
         self.mean_ = y.mean(axis=0)
         return self
@@ -82,19 +82,20 @@ class PCATarget(_Projection):
     def __init__(self, n_components=64):
         self.n_components = n_components
 
-    def fit(self, y, *, grid=None, random_state=None):
+    def fit(self, y, *, grid=None):
         """Find the components of rows (n, n_voxels)."""
         from sklearn.utils.extmath import randomized_svd
 
         most = min(y.shape[1], max(1, len(y) - 1))
-        n_components = min(_check_count("n_components", self.n_components), most)
+        n_components = min(check_count("n_components", self.n_components), most)
         self.mean_ = y.mean(axis=0)
         centred = y - self.mean_
         _, _, basis = randomized_svd(
             centred,
             n_components,
             n_iter=_POWER_ITERATIONS,
-            random_state=np.random.RandomState(0),
+            # The same components each time, whatever seed the networks have.
+            random_state=0,
         )
         self.basis_ = np.ascontiguousarray(basis, dtype=np.float32)
         return self
@@ -118,7 +119,7 @@ class DCTTarget(_Projection):
     def __init__(self, shape=(4, 4, 4)):
         self.shape = shape
 
-    def fit(self, y, *, grid=None, random_state=None):
+    def fit(self, y, *, grid=None):
         """Compute the cosines on the grid's voxels."""
         if grid is None:
             raise ValueError(
@@ -128,7 +129,7 @@ class DCTTarget(_Projection):
         if np.shape(self.shape) != (3,):
             raise ValueError(f"shape must be three numbers, got {self.shape!r}.")
         counts = [
-            min(_check_count("shape", k), n)
+            min(check_count("shape", k), n)
             for k, n in zip(self.shape, grid.shape, strict=True)
         ]
         self.mean_ = y.mean(axis=0)
@@ -145,13 +146,6 @@ def _cosines(n_cosines, n):
     """Return cosines (n_cosines, n) of the type-II transform."""
     places = (np.arange(n) + 0.5) / n
     return np.cos(np.pi * np.arange(n_cosines)[:, None] * places)
-
-
-def _check_count(name, value):
-    value = int(check_array(name, value, shape=(), dtype=int))
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}.")
-    return value
 
 
 # Names that `target=` understands.

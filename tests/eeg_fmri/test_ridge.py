@@ -54,7 +54,9 @@ def test_whitening_is_generalised_least_squares():
     groups = np.repeat([0, 1], [40, 25])
     features, targets = rng.standard_normal((65, 3)), rng.standard_normal((65, 2))
     rho = 0.6
-    ridge = Ridge(features, targets, noise=Noise(targets, groups, "known", rho))
+    noise = Noise(targets, groups, "white")
+    noise.rho = rho
+    ridge = Ridge(features, targets, noise=noise)
     time = np.arange(65)
     same = groups[:, np.newaxis] == groups
     covariance = np.where(same, rho ** np.abs(time[:, np.newaxis] - time), 0)
@@ -80,7 +82,8 @@ def test_noise_knows_neighbours_of_one_person_only():
     assert Noise(noise, groups, "white").rho == 0
     # Where each pair is of another person, there are no neighbours.
     assert Noise(noise, np.arange(3000)).rho == 0
-    known = Noise(noise, groups, "known", 0.5)
+    known = Noise(noise, groups, "white")
+    known.rho = 0.5
     rows = np.array([5, 6, 8, 999, 1000])
     white = known.whiten(noise[rows], rows)
     np.testing.assert_allclose(white[1], noise[6] - 0.5 * noise[5])

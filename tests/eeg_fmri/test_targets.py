@@ -57,7 +57,9 @@ def test_wrong_settings():
     y = draw()
     with pytest.raises(ValueError, match="give masker="):
         DCTTarget().fit(y)
-    with pytest.raises(ValueError, match="n_components must be at least 1, got 0"):
+    with pytest.raises(
+        ValueError, match="n_components must be a positive integer, got 0"
+    ):
         PCATarget(0).fit(y)
     with pytest.raises(ValueError, match="three numbers"):
         DCTTarget((2, 2)).fit(y, grid=VolumeGrid.from_shape((10, 5, 4)))
