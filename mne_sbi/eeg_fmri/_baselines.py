@@ -154,11 +154,19 @@ def previous_volumes(y, groups):
     return predicted
 
 
-def own_means(y, groups):
-    """Predict each volume by the mean of the same person."""
-    predicted = np.empty_like(y)
-    for person in np.unique(groups):
-        predicted[groups == person] = y[groups == person].mean(axis=0, dtype=float)
+def own_means(y, groups, splits):
+    """Predict each volume by the mean of those of the person that its fold tests.
+
+    Returns
+    -------
+    predicted : ndarray, shape as y
+        NaN where a pair is not tested.
+    """
+    predicted = np.full_like(y, np.nan)
+    for _, test in splits:
+        for person in np.unique(groups[test]):
+            rows = test[groups[test] == person]
+            predicted[rows] = y[rows].mean(axis=0, dtype=float)
     return predicted
 
 

@@ -108,12 +108,12 @@ def evaluate(
     Notes
     -----
     Whole volumes look right for any prediction, so the first score is the skill over
-    the person's own mean volume, which no model knows. Correlations over time stand
-    beside those of the same predictions shifted circularly, because slow signals
-    correlate by chance. Predictions that are constant, that are the person's mean or
-    that are made of measured volumes are named in :attr:`Evaluation.verdicts`; the last
-    are compared with what these volumes give for nothing. The page "How to read an
-    EEG-to-fMRI score" says more.
+    the person's own mean volume in each fold, which no model knows. Correlations over
+    time stand beside those of the same predictions shifted circularly, because slow
+    signals correlate by chance. Predictions that are constant, that are the person's
+    mean or that are made of measured volumes are named in :attr:`Evaluation.verdicts`;
+    the last are compared with what these volumes give for nothing. The page "How to
+    read an EEG-to-fMRI score" says more.
 
     Examples
     --------
@@ -177,9 +177,10 @@ def _check_baselines(baselines):
 
 def _score_baselines(scorer, estimator, settings, pairs, splits, n_jobs, verbose):
     """Score what predicts without the model, and return what could not be."""
-    for name, predict in ((OWN_MEAN, own_means), (PREVIOUS, previous_volumes)):
-        scorer.score_baseline(name, predict(pairs.values, pairs.groups))
-    scorer.score_baseline(MEAN_VOLUME, training_means(pairs.values, splits))
+    values, groups = pairs.values, pairs.groups
+    scorer.score_baseline(OWN_MEAN, own_means(values, groups, splits))
+    scorer.score_baseline(PREVIOUS, previous_volumes(values, groups))
+    scorer.score_baseline(MEAN_VOLUME, training_means(values, splits))
     found, missing = make_baselines(settings, estimator, pairs.X, pairs.timeline)
     for name, (regressor, features) in found.items():
         predicted = _cross_predict(

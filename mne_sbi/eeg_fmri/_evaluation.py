@@ -94,10 +94,10 @@ class Evaluation(FrozenArrays):
           for those that know fMRI of the person.
         - ``person``, ``n_volumes``.
         - ``skill``: one minus the ratio of squared errors, summed over volumes and
-          targets, to those of the ``reference``: the person's own mean, or, for
-          predictions that were made of measured volumes, what these give for nothing.
-        - ``r2``: the same over the person's own mean (of each fold, for constants), for
-          all predictors.
+          targets, to those of the ``reference``: the person's own mean in each
+          fold, or, for predictions that were made of measured volumes, what these give
+          for nothing.
+        - ``r2``: the same over the person's own mean in each fold, for all predictors.
         - ``r``: temporal correlation within folds, averaged over targets; ``r_null95``
           and ``p``: the 95 % quantile and the probability of the same for predictions
           that are shifted circularly in time; ``share_above``: share of targets whose

@@ -105,10 +105,8 @@ class Scorer:
         nulls = []
         for person, rows in self.tested:
             p, y = predicted[rows], self.pairs.values[rows]
-            # What is not fitted knows no folds.
-            fold = np.zeros(len(rows)) if name in NEEDS_FMRI else self.fold[rows]
             gap = self.pairs.timeline.gap_volumes
-            row, null = score_over_time(p, y, fold, gap, is_copy)
+            row, null = score_over_time(p, y, self.fold[rows], gap, is_copy)
             ceiling = self._ceiling_of(person, rows)
             self.rows.append(
                 {

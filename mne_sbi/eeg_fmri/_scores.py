@@ -134,12 +134,18 @@ def score_over_time(predicted, measured, fold, min_shift, is_copy=False):
     Returns
     -------
     row : dict
-        ``n_volumes``, ``skill``, ``reference``, ``r2`` (skill over the own mean),
+        ``n_volumes``, ``skill``, ``reference``, ``r2`` (skill over the own mean of each
+        fold),
         ``r``, ``r_null95``, ``p``, ``share_above`` (of targets whose correlation
         exceeds the 95 % quantile of their own shifts), ``rmse``, ``rmse_shuffled``,
         ``rmse_constant``.
     null : ShiftNull
         Correlation of each target.
+
+    Raises
+    ------
+    ValueError
+        If no measured value changes within a fold.
 
     Notes
     -----
@@ -149,19 +155,22 @@ def score_over_time(predicted, measured, fold, min_shift, is_copy=False):
 
     Each fold's mean is removed before correlating: where blocks of one person are left
     out, the mean of the other blocks is related to what is left, although it knows
-    nothing of time. For the same reason the reference of predictions that are constant
-    in each fold is the person's mean in each fold.
+    nothing of time. For the same reason the reference of skill is the person's mean in
+    each fold, which no constant can beat.
     """
+    inner = [remove_fold_means(x, fold) for x in (predicted, measured)]
+    within = float(np.square(inner[1]).sum(dtype=float))
+    if within == 0:
+        raise ValueError(
+            "No measured value of a person changes within a fold: look for constants "
+            "in y, and let each fold test two volumes or more of a person."
+        )
     mean_y, mean_p = (x.mean(axis=0, dtype=float) for x in (measured, predicted))
     total = squared_error(mean_y.astype(measured.dtype), measured)
-    if total == 0:
-        raise ValueError("No measured value changes with time in a person: check y.")
     error = squared_error(predicted, measured)
-    inner = [remove_fold_means(x, fold) for x in (predicted, measured)]
     offset = len(measured) * float(np.square(mean_y - mean_p).sum())
     spread = squared_error(mean_p.astype(predicted.dtype), predicted)
-    constant = is_constant(predicted, measured, fold)
-    r2 = 1 - error / (np.square(inner[1]).sum(dtype=float) if constant else total)
+    r2 = 1 - error / within
     null = shift_null(*inner, min_shift)
     is_known = np.isfinite(null.r)
     row = {

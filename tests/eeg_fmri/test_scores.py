@@ -56,8 +56,11 @@ def test_large_volumes_in_single_precision_lose_nothing():
 
 
 def test_measured_values_that_never_change_are_an_error():
-    with pytest.raises(ValueError, match="No measured value changes"):
+    with pytest.raises(ValueError, match="No measured value of a person changes"):
         score(np.ones((50, 2)), np.ones((50, 2)), 5)
+    y = np.random.default_rng(0).standard_normal((50, 2))
+    with pytest.raises(ValueError, match="let each fold test two volumes or more"):
+        score_over_time(y, y, np.arange(50), 5)
 
 
 def test_a_constant_in_each_block_has_no_correlation_and_no_skill():
@@ -69,9 +72,16 @@ def test_a_constant_in_each_block_has_no_correlation_and_no_skill():
     assert row["r"] == 0 and row["skill"] < 0
     assert is_constant(level[fold], y, fold)
     assert not is_constant(level[fold] + 0.1 * y, y, fold)
-    # With the blocks' own means as reference, these have a skill of zero.
+    # The blocks' own means are the reference, and have a skill of zero.
     own = np.stack([y[fold == k].mean(axis=0) for k in range(5)])
     assert score_over_time(own[fold], y, fold, 5)[0]["skill"] == pytest.approx(0)
+    # What is added to constants and knows nothing makes them worse.
+    noise = rng.standard_normal(y.shape)
+    skills = [
+        score_over_time(own[fold] + size * noise, y, fold, 5)[0]["skill"]
+        for size in (0, 0.005, 0.02, 0.1, 1.0)
+    ]
+    assert (np.diff(skills) < 0).all()
 
 
 def test_correlation_is_that_within_blocks():
