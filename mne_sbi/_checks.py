@@ -202,6 +202,35 @@ def check_array(name, value, *, shape=None, dtype=float, finite=True, positive=F
     return array
 
 
+def check_count(name, value, least=1):
+    """Check that a setting is an integer and large enough.
+
+    Parameters
+    ----------
+    name : str
+        Name of the setting, for the error message.
+    value : int
+        What was given.
+    least : int
+        The smallest that will do.
+
+    Returns
+    -------
+    value : int
+        The value.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or smaller.
+    """
+    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not is_integer or value < least:
+        wanted = "a positive integer" if least == 1 else f"an integer, {least} or more"
+        raise ValueError(f"{name} must be {wanted}, got {value!r}.")
+    return int(value)
+
+
 def _as_array(name, value, dtype, is_number=False):
     """Convert to an array, without letting numbers lose a part silently."""
     try:

@@ -64,14 +64,14 @@ def compute_template(info):
     """
     from .datasets import load_parcels
 
-    ch_names, electrodes = _electrodes(info)
+    ch_names, electrodes = read_electrodes(info)
     parcels = load_parcels()
-    positions, normals = _to_head(parcels.positions, parcels.normals)
-    gain = _dipole_gain(_place(electrodes), _pull_in(positions), normals)
+    positions, normals = to_head(parcels.positions, parcels.normals)
+    gain = dipole_gain(place_electrodes(electrodes), pull_in(positions), normals)
     return gain * parcels.coherence, ch_names, parcels.names
 
 
-def _electrodes(info):
+def read_electrodes(info):
     """Return names and positions (n, 3), in m, of the EEG channels."""
     from mne.io.constants import FIFF
 
@@ -124,7 +124,7 @@ def _electrodes(info):
     return [channel["ch_name"] for channel in used], positions[known]
 
 
-def _to_head(positions, normals):
+def to_head(positions, normals):
     """Bring fsaverage's surface coordinates into its head coordinates."""
     from importlib import resources
 
@@ -139,7 +139,7 @@ def _to_head(positions, normals):
     return positions @ rotation.T + shift, normals @ rotation.T
 
 
-def _place(electrodes):
+def place_electrodes(electrodes):
     """Place electrodes (n, 3) on the template's head."""
     centre, radius = _fit_head(electrodes)
     smallest, largest = _HEADS
@@ -198,14 +198,14 @@ def _fit_head(electrodes):
     return sphere[:3], sphere[3]
 
 
-def _pull_in(positions):
+def pull_in(positions):
     """Bring positions (n, 3) that lie in the template's skull back into its brain."""
     offsets = positions - _CENTRE
     distances = np.linalg.norm(offsets, axis=1, keepdims=True)
     return _CENTRE + offsets * np.minimum(1, _SOURCES_RADIUS / distances)
 
 
-def _dipole_gain(electrodes, positions, normals):
+def dipole_gain(electrodes, positions, normals):
     """Return the potentials (n_electrodes, n_dipoles) of unit dipoles in a sphere."""
     import mne
 

@@ -5,6 +5,7 @@ import pytest
 
 from mne_sbi._checks import (
     check_array,
+    check_count,
     check_option,
     check_rng,
     did_you_mean,
@@ -131,3 +132,13 @@ def test_write_atomically_names_the_missing_folder(tmp_path):
         write_atomically(tmp_path / "nowhere" / "bank.npz"),
     ):
         pass
+
+
+def test_check_count():
+    assert type(check_count("n", np.int64(3))) is int
+    assert check_count("gap", 0, least=0) == 0
+    for value in (0, -1, 2.0, "2", True, None):
+        with pytest.raises(ValueError, match="n must be a positive integer, got "):
+            check_count("n", value)
+    with pytest.raises(ValueError, match="n must be an integer, 16 or more, got 15"):
+        check_count("n", 15, 16)

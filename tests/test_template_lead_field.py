@@ -157,10 +157,10 @@ def test_left_and_right_mirror_each_other(reference):
 
 
 def test_sources_are_in_the_brain_and_not_at_its_centre():
-    positions, normals = _template_lead_field._to_head(
+    positions, normals = _template_lead_field.to_head(
         PARCELS.positions, PARCELS.normals
     )
-    pulled = _template_lead_field._pull_in(positions)
+    pulled = _template_lead_field.pull_in(positions)
     shifts = np.linalg.norm(pulled - positions, axis=1)
     moved_in = {
         name for name, shift in zip(PARCELS.names, shifts, strict=True) if shift > 1e-9
@@ -308,11 +308,13 @@ def test_one_dipole_stands_for_a_region(shared_data):
     folder = shared_data / "mne_route"
     fname = folder / "sample_small_eeg64-fwd.fif"
     src = mne.read_forward_solution(fname, verbose="error")["src"]
-    electrodes = _template_lead_field._place(positions_of(montage_info("biosemi64")))
+    electrodes = _template_lead_field.place_electrodes(
+        positions_of(montage_info("biosemi64"))
+    )
 
     def gain_of(positions, normals):
-        positions = _template_lead_field._pull_in(positions)
-        gain = _template_lead_field._dipole_gain(electrodes, positions, normals)
+        positions = _template_lead_field.pull_in(positions)
+        gain = _template_lead_field.dipole_gain(electrodes, positions, normals)
         return gain - gain.mean(axis=0)
 
     patches, centroids, means = [], [], []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._checks import check_array, listing
+from .._checks import check_array, check_count, listing
 from .._frozen import FrozenArrays
 from ._eeg_fmri_tables import read_table
 
@@ -235,7 +235,7 @@ def make_sleep_pairs(table, *, n_lags=12, high_pass=1 / 128):
        the Royal Statistical Society B 44(2), 139-177.
     """
     table = _as_features(table)
-    n_lags = int(check_array("n_lags", n_lags, shape=(), dtype=int, positive=True))
+    n_lags = check_count("n_lags", n_lags)
     if high_pass is not None:
         check_array("high_pass", high_pass, shape=(), positive=True)
     ratio = table.log_prob - table.log_prob.mean(axis=1, keepdims=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_count
 from .._frozen import FrozenArrays
 from ._marker_grid import fit_grid
 from ._markers import find_markers
@@ -193,9 +193,7 @@ def align_volumes(
 def _check_settings(n_volumes, t_r, tolerance):
     """Check numbers that may be left out."""
     if n_volumes is not None:
-        n_volumes = int(check_array("n_volumes", n_volumes, shape=(), dtype=int))
-        if n_volumes < 1:
-            raise ValueError(f"n_volumes must be at least 1, got {n_volumes}.")
+        n_volumes = check_count("n_volumes", n_volumes)
     if t_r is not None:
         t_r = float(check_array("t_r", t_r, shape=(), positive=True))
     if tolerance is not None:

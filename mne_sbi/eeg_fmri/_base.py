@@ -5,9 +5,9 @@ from abc import ABC, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._checks import draw_seed
+from .._checks import check_count, draw_seed
 from .._keras import isolated_seed
-from ..inference._base import check_between, check_count
+from ..inference._base import check_between
 
 # Rows per compiled call of a prediction: volumes are large.
 _BLOCK = 16

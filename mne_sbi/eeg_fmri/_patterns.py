@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_count
 from .._frozen import FrozenArrays
 
 # Columns of predictions that are looked at together.
@@ -177,9 +177,7 @@ def compute_patterns(regressor, X, n_patterns=3):
     [3, 2, 1]
     """
     X, axes = _check_windows(regressor, X)
-    n_patterns = int(check_array("n_patterns", n_patterns, shape=(), dtype=int))
-    if n_patterns < 1:
-        raise ValueError(f"n_patterns must be 1 or more, got {n_patterns}.")
+    n_patterns = check_count("n_patterns", n_patterns)
     predicted = check_array("predictions", regressor.predict(X), dtype=None)
     if len(predicted) != len(X):
         raise ValueError(

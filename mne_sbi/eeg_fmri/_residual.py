@@ -3,9 +3,8 @@
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
-from .._checks import draw_seed
+from .._checks import check_count, draw_seed
 from .._keras import isolated_seed
-from ..inference._base import check_count
 from ._base import Architecture, check_training_settings
 from ._folds import inner_folds
 from ._gains import fit_gains

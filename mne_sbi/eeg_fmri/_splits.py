@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut, check_cv
 
-from .._checks import check_array, check_option
+from .._checks import check_count, check_option
 
 LEAVE_ONE_PERSON_OUT = "leave_one_person_out"
 WITHIN_PERSON = "within_person"
@@ -95,13 +95,8 @@ class BlockedWithinPerson:
             If a person has too few pairs for the blocks and gaps.
         """
         self.get_n_splits(groups=groups)
-        n_splits = int(check_array("n_splits", self.n_splits, shape=(), dtype=int))
-        gap = int(check_array("gap", self.gap, shape=(), dtype=int))
-        if n_splits < 2 or gap < 0:
-            raise ValueError(
-                "BlockedWithinPerson needs n_splits of 2 or more and a gap that is not "
-                f"negative, got {n_splits} and {gap}."
-            )
+        n_splits = check_count("n_splits", self.n_splits, 2)
+        gap = check_count("gap", self.gap, 0)
         groups = np.asarray(groups)
         for person in np.unique(groups):
             rows = np.flatnonzero(groups == person)

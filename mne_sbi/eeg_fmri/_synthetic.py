@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import draw_seed
+from .._checks import check_count, draw_seed
 from ._bold import read_bold
 from ._synthetic_bold import (
     HRF_LENGTH,
@@ -20,7 +20,7 @@ from ._synthetic_bold import (
     voxel_correlation,
 )
 from ._synthetic_head import make_group, make_person
-from ._synthetic_scan import Scan, check_count, check_voxel_size, make_info
+from ._synthetic_scan import Scan, check_voxel_size, make_info
 from ._synthetic_sources import compute_moments, draw_log_power, make_eeg
 
 # What the scanner writes into the EEG at the onset of each volume.
@@ -218,7 +218,7 @@ def simulate_eeg_fmri(
     """
     from mne.utils import ProgressBar, use_log_level
 
-    n_subjects = check_count("n_subjects", n_subjects, 1)
+    n_subjects = check_count("n_subjects", n_subjects)
     scan = Scan.from_arguments(n_volumes, t_r, lead_in, ceiling)
     voxel_size = check_voxel_size(voxel_size)
     info = make_info(montage, sfreq)

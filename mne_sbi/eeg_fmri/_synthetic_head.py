@@ -11,11 +11,11 @@ import numpy as np
 from scipy import ndimage
 
 from .._template_lead_field import (
-    _dipole_gain,
-    _electrodes,
-    _place,
-    _pull_in,
-    _to_head,
+    dipole_gain,
+    place_electrodes,
+    pull_in,
+    read_electrodes,
+    to_head,
 )
 from ._bands import BANDS
 
@@ -147,7 +147,7 @@ def make_group(info, voxel_size, rng):
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     normals = _unit(outward + _TILT * rng.standard_normal(outward.shape))
     loadings = rng.dirichlet(np.full(N_NETWORKS, _CONCENTRATION), N_REGIONS)
-    electrodes = _place(_electrodes(info)[1])
+    electrodes = place_electrodes(read_electrodes(info)[1])
     return Group(
         mask, affine, template, voxels, regions, normals, _unit(loadings), info,
         electrodes,
@@ -234,8 +234,8 @@ def _spread_points(points, n_points, rng):
 
 def _compute_gain(electrodes, regions, normals):
     """Return the gain (n_channels, n_regions) of regions in MNI coordinates."""
-    positions, normals = _to_head(regions, normals)
-    return _dipole_gain(electrodes, _pull_in(positions), normals)
+    positions, normals = to_head(regions, normals)
+    return dipole_gain(electrodes, pull_in(positions), normals)
 
 
 def _make_baseline(group, rng):

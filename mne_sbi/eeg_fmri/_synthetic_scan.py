@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_option, listing
+from .._checks import check_array, check_count, check_option, listing
 from ._bands import BANDS
 
 # Voxels must be small enough to hold all regions, and large enough for the memory.
@@ -66,13 +66,6 @@ def make_info(montage, sfreq):
         )
     info = mne.create_info(montage.ch_names, _check_sfreq(sfreq), "eeg")
     return info.set_montage(montage)
-
-
-def check_count(name, value, least):
-    value = int(check_array(name, value, shape=(), dtype=int))
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}.")
-    return value
 
 
 def _check_sfreq(sfreq):

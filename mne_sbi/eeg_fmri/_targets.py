@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..inference._base import check_count
+from .._checks import check_count
 
 # Iterations of the randomised decomposition; spectra of fMRI fall off slowly.
 _POWER_ITERATIONS = 4

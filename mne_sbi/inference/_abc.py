@@ -4,12 +4,11 @@ import numpy as np
 from scipy.special import logit, logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_rng, draw_seed
+from .._checks import check_count, check_rng, draw_seed
 from ..simulation._rows import LazyRows
 from ._base import (
     InferenceMethod,
     check_between,
-    check_count,
     check_theta,
     check_training,
 )

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from .._checks import check_count
 from ..simulation._rows import LazyRows
 
 # Rows checked for finite values at one time: the mask of a large array is large too.
@@ -285,27 +286,6 @@ def check_theta(theta, n, n_params):
             "prior.to_unit(theta) before."
         )
     return theta
-
-
-def check_count(name, value):
-    """Check that a setting is a positive integer.
-
-    Parameters
-    ----------
-    name : str
-        Name of the setting, for the error message.
-    value : int
-        What was given.
-
-    Returns
-    -------
-    value : int
-        The value.
-    """
-    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not is_integer or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}.")
-    return int(value)
 
 
 def check_hidden(hidden):

@@ -5,9 +5,9 @@ from abc import abstractmethod
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_option, draw_seed
+from .._checks import check_count, check_option, draw_seed
 from .._keras import isolated_seed
-from ._base import InferenceMethod, check_between, check_count, check_training
+from ._base import InferenceMethod, check_between, check_training
 from ._scaling import FeatureScaler
 from ._training_features import TrainingFeatures
 

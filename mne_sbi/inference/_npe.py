@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .._checks import check_option, check_rng
-from ._base import check_between, check_count, check_hidden, check_theta
+from .._checks import check_count, check_option, check_rng
+from ._base import check_between, check_hidden, check_theta
 from ._network_method import NetworkMethod
 
 # Rows of (observation, draw) per compiled call of the sampler.

@@ -206,7 +206,7 @@ def test_wrong_pairs():
     power[:200, 3] = 2.0
     with pytest.raises(ValueError, match="alpha of 'a' does not vary"):
         make_sleep_pairs(make_features(power=power))
-    with pytest.raises(ValueError, match="n_lags must be positive"):
+    with pytest.raises(ValueError, match="n_lags must be a positive integer"):
         make_sleep_pairs(flat, n_lags=0)
     with pytest.raises(ValueError, match="high_pass must be positive"):
         make_sleep_pairs(flat, high_pass=-1.0)

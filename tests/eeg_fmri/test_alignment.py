@@ -264,7 +264,7 @@ def test_the_recording_ends_before_the_scan():
 @pytest.mark.parametrize(
     "settings, error, message",
     [
-        ({"n_volumes": 0}, ValueError, "n_volumes must be at least 1"),
+        ({"n_volumes": 0}, ValueError, "n_volumes must be a positive integer"),
         ({"t_r": -1.0}, ValueError, "t_r must be positive"),
         ({"tolerance": 0.0}, ValueError, "tolerance must be positive"),
         ({"first_onset": 500.0}, ValueError, "after the last marker"),

@@ -144,7 +144,7 @@ def test_wrong_arguments(one):
         compute_patterns(raw, X)
     with pytest.raises(TypeError, match="must be a fitted EEG2fMRIRegressor"):
         compute_patterns("residual", X)
-    with pytest.raises(ValueError, match="n_patterns must be 1 or more"):
+    with pytest.raises(ValueError, match="n_patterns must be a positive integer"):
         compute_patterns(one, X, n_patterns=0)
     with pytest.raises(ValueError, match="finite"):
         compute_patterns(one, np.where(X > 2, np.nan, X))

@@ -50,8 +50,8 @@ def test_blocks_serve_scikit_learn():
     "splitter, message",
     [
         (BlockedWithinPerson(5, gap=40), "cleo has 80 pairs|too few for 5 blocks"),
-        (BlockedWithinPerson(1), "n_splits of 2 or more"),
-        (BlockedWithinPerson(2, gap=-1), "not negative"),
+        (BlockedWithinPerson(1), "n_splits must be an integer, 2 or more"),
+        (BlockedWithinPerson(2, gap=-1), "gap must be an integer, 0 or more"),
     ],
 )
 def test_blocks_that_cannot_be(splitter, message):

@@ -217,9 +217,9 @@ def test_alpha_at_the_scalp_goes_before_volumes(standard):
 @pytest.mark.parametrize(
     ("name", "value", "error", "message"),
     [
-        ("n_subjects", 0, ValueError, "n_subjects must be at least 1"),
-        ("n_subjects", 2.5, TypeError, "n_subjects must"),
-        ("n_volumes", 10, ValueError, "n_volumes must be at least 16"),
+        ("n_subjects", 0, ValueError, "n_subjects must be a positive integer"),
+        ("n_subjects", 2.5, ValueError, "n_subjects must"),
+        ("n_volumes", 10, ValueError, "n_volumes must be an integer, 16 or more"),
         ("t_r", 0.0, ValueError, "t_r must be positive"),
         ("t_r", np.nan, ValueError, "t_r must be finite"),
         ("sfreq", 80.0, ValueError, "sfreq must be above 90 Hz"),

@@ -111,9 +111,9 @@ def test_blobs_are_gaussians_around_regions(group, person):
 def test_gain_is_that_of_a_sphere(group):
     assert group.gain.shape == (32, 40)
     # Dipoles are seen best by the electrodes near them.
-    from mne_sbi._template_lead_field import _to_head
+    from mne_sbi._template_lead_field import to_head
 
-    positions = _to_head(group.regions, group.normals)[0]
+    positions = to_head(group.regions, group.normals)[0]
     distances = np.linalg.norm(group.electrodes[:, None] - positions, axis=2)
     strength = np.abs(group.gain)
     near = np.take_along_axis(strength, distances.argmin(axis=0)[None], 0).mean()
