@@ -33,6 +33,7 @@ COLUMNS = {
     "n_above": "people above",
     "skill": "R2",
     "worst": "worst R2",
+    "coverage": "in 90 % interval",
     "seconds": "CPU-s",
     "verdict": "verdict",
 }
@@ -56,7 +57,7 @@ def main():
     for name, model in MODELS.items():
         for split in ("leave_one_person_out", "within_person", "shuffled"):
             start = time.process_time()
-            found = evaluate(model, *pairs, cv=split, baselines=False)
+            found = evaluate(model, *pairs, cv=split, baselines=False, random_state=0)
             row = found.summary().loc["model"]
             rows.append(
                 {
@@ -67,6 +68,7 @@ def main():
                     "n_above": f"{row['n_above']} of {row['n_people']}",
                     "skill": row["skill"],
                     "worst": row["worst_skill"],
+                    "coverage": row["coverage"] if row["coverage"] > 0 else None,
                     "seconds": time.process_time() - start,
                     "verdict": ", ".join(found.verdicts),
                 }

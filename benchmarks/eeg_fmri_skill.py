@@ -44,6 +44,7 @@ COLUMNS = {
     "worst": "worst R2",
     "r_gain": "r - ridge, worst fold",
     "skill_gain": "R2 - ridge, worst fold",
+    "coverage": "in 90 % interval",
     "ssim": "SSIM",
     "seconds": "CPU-s",
     "verdict": "verdict",
@@ -106,6 +107,7 @@ def score(evaluation, name, seconds, ridge=None):
         "skill": row["skill"],
         "worst": row["worst_skill"],
         **gains,
+        "coverage": row["coverage"] if np.isfinite(row["coverage"]) else None,
         "ssim": row["ssim"] if np.isfinite(row["ssim"]) else None,
         "seconds": seconds,
         "verdict": ", ".join(known),
@@ -131,7 +133,8 @@ def baseline_rows(evaluation):
 def run(estimator, pairs, **settings):
     """Evaluate, and count CPU-seconds."""
     start = time.process_time()
-    evaluation = evaluate(estimator, *pairs, keep_predictions=False, **settings)
+    settings = {"keep_predictions": False, "random_state": 0, **settings}
+    evaluation = evaluate(estimator, *pairs, **settings)
     seconds = time.process_time() - start
     print(f"{estimator}: {seconds:.0f} CPU-s", file=sys.stderr, flush=True)
     return evaluation, seconds

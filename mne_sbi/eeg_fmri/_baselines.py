@@ -1,5 +1,6 @@
 """What predicts fMRI without the model that is evaluated."""
 
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ VIGILANCE, MOTION = "vigilance only", "motion only"
 NEEDS_FMRI = (OWN_MEAN, PREVIOUS)
 # Those that make_pairs computes unless told otherwise.
 _BANDS = ("delta", "theta", "alpha", "beta", "gamma")
+# Normal values lie within so many standard deviations with a probability of 90 %.
+_Z_90 = 1.6449
 # Past volumes whose head motion still tells in fMRI, by spin history.
 _MOTION_LAGS = 3
 
@@ -206,6 +209,9 @@ def cross_predict(estimator, X, y, groups, splits, n_jobs=None):
     -------
     predicted : ndarray of float32, shape (n_pairs, n_targets)
         NaN where a pair is not tested.
+    inside : ndarray of bool, shape (n_pairs, n_targets) | None
+        Which measured values lie in the 90 % interval of the prediction, where
+        ``predict`` takes ``return_std``.
 
     Raises
     ------
@@ -216,8 +222,11 @@ def cross_predict(estimator, X, y, groups, splits, n_jobs=None):
 
     jobs = (delayed(_fit_predict)(estimator, X, y, groups, *s) for s in splits)
     predicted = np.full((len(y), int(np.prod(y.shape[1:]))), np.nan, dtype=np.float32)
+    is_inside = np.zeros(predicted.shape, dtype=bool)
     results = Parallel(n_jobs=n_jobs)(jobs)
-    for number, ((_, test), rows) in enumerate(zip(splits, results, strict=True)):
+    for number, ((_, test), (rows, inside)) in enumerate(
+        zip(splits, results, strict=True)
+    ):
         expected = (len(test), *y.shape[1:])
         if rows.shape != expected:
             raise ValueError(
@@ -232,13 +241,41 @@ def cross_predict(estimator, X, y, groups, splits, n_jobs=None):
                 "whether it has converged, and look for extreme values in X."
             )
         predicted[test] = rows.reshape(len(test), -1)
-    return predicted
+        if inside is None:
+            is_inside = None
+        elif is_inside is not None:
+            is_inside[test] = inside.reshape(len(test), -1)
+    return predicted, is_inside
 
 
 def _fit_predict(estimator, X, y, groups, train, test):
+    """Return predictions of the test pairs, and what lies in their intervals."""
     model = clone(estimator)
     model.fit(X[train], y[train], **_name_groups(model, groups[train]))
-    return np.asarray(model.predict(X[test]))
+    if not _gives_std(model):
+        return np.asarray(model.predict(X[test])), None
+    predicted, std = map(np.asarray, model.predict(X[test], return_std=True))
+    if std.shape != predicted.shape or not (std >= 0).all():
+        raise ValueError(
+            f"{type(model).__name__}.predict(return_std=True) must return standard "
+            f"deviations of the shape of its predictions, {predicted.shape}, got the "
+            f"shape {std.shape}, {int((~(std >= 0)).sum())} values negative or NaN."
+        )
+    if predicted.shape != y[test].shape:  # the caller says so
+        return predicted, None
+    return predicted, np.abs(y[test] - predicted) <= _Z_90 * std
+
+
+def _gives_std(model):
+    """Tell whether a model, or the last step of a pipeline, has intervals."""
+    import sklearn
+    from sklearn.pipeline import Pipeline
+
+    if isinstance(model, Pipeline) and not sklearn.get_config().get(
+        "enable_metadata_routing"
+    ):
+        model = model.steps[-1][1]  # a pipeline hands arguments of predict on
+    return "return_std" in inspect.signature(model.predict).parameters
 
 
 def _name_groups(model, groups):

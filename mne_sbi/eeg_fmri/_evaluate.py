@@ -47,7 +47,8 @@ def evaluate(
     ----------
     estimator : object
         Any regressor of scikit-learn's kind. It is cloned for each fold; ``fit`` is
-        given ``groups`` if it takes them.
+        given ``groups`` if it takes them, and if ``predict`` takes ``return_std``, it
+        is seen how many measured values lie in the intervals.
     X : array, shape (n_pairs, ...)
         Windows of EEG.
     y : array, shape (n_pairs, n_voxels) | (n_pairs, nx, ny, nz) | (n_pairs,)
@@ -141,10 +142,10 @@ def evaluate(
     people = np.unique(pairs.groups)
     images = make_image_scores(masker, mean_volumes, pairs.y.shape[1:], people)
     scorer = Scorer(pairs, splits, images, rng)
-    predicted = _cross_predict(
+    predicted, inside = _cross_predict(
         estimator, MODEL, pairs, pairs.X, splits, n_jobs, verbose
     )
-    scorer.score_model(predicted)
+    scorer.score_model(predicted, inside)
     missing = {}
     if settings is not None:
         missing = _score_baselines(
@@ -183,10 +184,10 @@ def _score_baselines(scorer, estimator, settings, pairs, splits, n_jobs, verbose
     scorer.score_baseline(MEAN_VOLUME, training_means(values, splits))
     found, missing = make_baselines(settings, estimator, pairs.X, pairs.timeline)
     for name, (regressor, features) in found.items():
-        predicted = _cross_predict(
+        predicted, inside = _cross_predict(
             regressor, name, pairs, features, splits, n_jobs, verbose
         )
-        scorer.score_baseline(name, predicted)
+        scorer.score_baseline(name, predicted, inside)
     return missing
 
 

@@ -13,6 +13,7 @@ _MEANS = (
     "r",
     "r_null95",
     "share_above",
+    "coverage",
     "rmse",
     "ssim",
     "ssim_shuffled",
@@ -27,6 +28,7 @@ _SHOWN = (
     "r",
     "r_null95",
     "n_above",
+    "coverage",
     "ssim",
     "fraction_of_ceiling",
     "reference",
@@ -47,7 +49,7 @@ class Evaluation(FrozenArrays):
         What is wrong with the predictions, or with what a score seems to say, by name:
         ``"leak"``, ``"constant"``, ``"own mean"``, ``"copies previous volumes"``,
         ``"time shuffle"``, ``"constant image"``, ``"below null"``, ``"below mean"``,
-        ``"below ridge"``, ``"above ceiling"``.
+        ``"below ridge"``, ``"above ceiling"``, ``"overconfident"``.
     cv : str
         How training and test pairs were split.
     people : tuple
@@ -103,6 +105,9 @@ class Evaluation(FrozenArrays):
           that are shifted circularly in time; ``share_above``: share of targets whose
           correlation exceeds the quantile of their own shifts, of which 5 % do by
           chance.
+        - ``coverage``: share of measured values within the 90 % intervals of the
+          prediction, for normal errors of the standard deviation that the estimator
+          gives; NaN where it gives none.
         - ``rmse``, in the unit of y, and ``rmse_shuffled`` and ``rmse_constant``, of
           the predictions in random order and of their mean over time.
         - ``ssim``, ``ssim_shuffled``, ``ssim_constant``: structural similarity of

@@ -69,13 +69,15 @@ class Scorer:
     def _rows_of(self, person):
         return np.flatnonzero((self.pairs.groups == person) & (self.fold >= 0))
 
-    def score_model(self, predicted):
+    def score_model(self, predicted, inside=None):
         """Score the model and see whether its predictions are copies.
 
         Parameters
         ----------
         predicted : ndarray, shape (n_pairs, n_targets)
             Its predictions; rows that were not tested do not count.
+        inside : ndarray of bool, shape (n_pairs, n_targets) | None
+            Which measured values lie in the intervals of the prediction.
         """
         measured = self.pairs.values
         means = training_means(measured, self.splits)
@@ -94,13 +96,13 @@ class Scorer:
             self.pairs.timeline.t_r,
         )
         self.copy_share = share if is_copy else None
-        self.nulls = self._score(MODEL, predicted, is_copy)
+        self.nulls = self._score(MODEL, predicted, inside, is_copy)
 
-    def score_baseline(self, name, predicted):
+    def score_baseline(self, name, predicted, inside=None):
         """Score a baseline; parameters are as in :meth:`score_model`."""
-        self._score(name, predicted, name == PREVIOUS)
+        self._score(name, predicted, inside, name == PREVIOUS)
 
-    def _score(self, name, predicted, is_copy):
+    def _score(self, name, predicted, inside, is_copy):
         """Add one row per person, and return the correlations of each."""
         nulls = []
         for person, rows in self.tested:
@@ -114,6 +116,7 @@ class Scorer:
                     "person": person,
                     "needs_fmri": name in NEEDS_FMRI,
                     **row,
+                    "coverage": np.nan if inside is None else inside[rows].mean(),
                     **self._score_images(name, person, rows, p, y),
                     "r_ceiling": ceiling,
                     "fraction_of_ceiling": row["r"] / ceiling,

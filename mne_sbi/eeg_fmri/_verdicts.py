@@ -19,6 +19,9 @@ _NEARER, _AWAY = 0.1, 0.3
 _ERROR_STEP, _SSIM_STEP = 1e-3, 1e-3
 # Skill below which a model does harm.
 _HARM = -0.01
+# Share of measured values that 90 % intervals must hold; of a few people who are as
+# different as people are, they hold .87 to .93.
+_COVERAGE = 0.85
 # By how much a correlation may exceed its ceiling, by chance.
 _BEYOND = 0.02
 
@@ -178,5 +181,11 @@ def _against_others(model, table):
         found["above ceiling"] = (
             f"The mean r, {r:.3f}, is above what EEG can explain, {ceiling:.3f}: the "
             "model has seen something else."
+        )
+    coverage = model["coverage"].mean()
+    if coverage < _COVERAGE:
+        found["overconfident"] = (
+            f"The 90 % intervals of the predictions hold {coverage:.0%} of the "
+            "measured values."
         )
     return found
