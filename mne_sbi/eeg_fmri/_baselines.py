@@ -1,6 +1,7 @@
 """What predicts fMRI without the model that is evaluated."""
 
 import inspect
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,19 +158,20 @@ def previous_volumes(y, groups):
     return predicted
 
 
-def own_means(y, groups, splits):
-    """Predict each volume by the mean of those of the person that its fold tests.
+def own_means(y, block):
+    """Predict each volume by the mean of its block.
 
-    Returns
-    -------
-    predicted : ndarray, shape as y
-        NaN where a pair is not tested.
+    Parameters
+    ----------
+    y : ndarray, shape (n_pairs, n_targets)
+        fMRI.
+    block : ndarray of int, shape (n_pairs,)
+        Volumes of one person and recording that are tested together have one number.
     """
-    predicted = np.full_like(y, np.nan)
-    for _, test in splits:
-        for person in np.unique(groups[test]):
-            rows = test[groups[test] == person]
-            predicted[rows] = y[rows].mean(axis=0, dtype=float)
+    predicted = np.empty_like(y)
+    for number in np.unique(block):
+        rows = block == number
+        predicted[rows] = y[rows].mean(axis=0, dtype=float)
     return predicted
 
 
@@ -228,6 +230,8 @@ def cross_predict(estimator, X, y, groups, splits, n_jobs=None):
         zip(splits, results, strict=True)
     ):
         expected = (len(test), *y.shape[1:])
+        if y.shape[1:] == (1,) and rows.shape == (len(test),):
+            rows = rows[:, np.newaxis]  # many regressors drop a single column
         if rows.shape != expected:
             raise ValueError(
                 f"{type(estimator).__name__}.predict returned the shape {rows.shape} "
@@ -251,19 +255,25 @@ def cross_predict(estimator, X, y, groups, splits, n_jobs=None):
 def _fit_predict(estimator, X, y, groups, train, test):
     """Return predictions of the test pairs, and what lies in their intervals."""
     model = clone(estimator)
-    model.fit(X[train], y[train], **_name_groups(model, groups[train]))
+    with warnings.catch_warnings():
+        # Splitters of a search that do not need them say so.
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")
+        model.fit(X[train], y[train], **_name_groups(model, groups[train]))
     if not _gives_std(model):
         return np.asarray(model.predict(X[test])), None
     predicted, std = map(np.asarray, model.predict(X[test], return_std=True))
-    if std.shape != predicted.shape or not (std >= 0).all():
+    n_bad = int((~(np.isfinite(std) & (std >= 0))).sum())
+    if std.shape != predicted.shape or n_bad:
         raise ValueError(
             f"{type(model).__name__}.predict(return_std=True) must return standard "
             f"deviations of the shape of its predictions, {predicted.shape}, got the "
-            f"shape {std.shape}, {int((~(std >= 0)).sum())} values negative or NaN."
+            f"shape {std.shape}, {n_bad} values negative, infinite or NaN."
         )
-    if predicted.shape != y[test].shape:  # the caller says so
+    # Another shape is the caller's to tell; zeros stand for none, as in DummyRegressor.
+    if predicted.size != y[test].size or not std.any():
         return predicted, None
-    return predicted, np.abs(y[test] - predicted) <= _Z_90 * std
+    measured = y[test].reshape(predicted.shape)
+    return predicted, np.abs(measured - predicted) <= _Z_90 * std
 
 
 def _gives_std(model):
@@ -300,6 +310,7 @@ def _name_groups(model, groups):
         return {
             f"{name}__groups": groups
             for name, step in model.steps
-            if hasattr(step, "fit") and has_fit_parameter(step, "groups")
+            if isinstance(step, BaseSearchCV)
+            or (hasattr(step, "fit") and has_fit_parameter(step, "groups"))
         }
     return {}

@@ -1,4 +1,4 @@
-"""Scores that cannot be fooled by a constant image, a copy or a leak."""
+"""Scores that a constant image, a copy or a leak does not raise unseen."""
 
 import numpy as np
 
@@ -67,7 +67,8 @@ def evaluate(
     baselines : bool | Baselines
         Whether to score baselines too, or what to compute them from.
     masker : nilearn.maskers.NiftiMasker | None
-        The fitted masker that made ``y``; with it, volumes are scored as images too.
+        The fitted masker that made ``y``; with it, volumes are scored as images too. If
+        ``y`` are whole volumes, these count where its mask is, or everywhere without.
     mean_volumes : dict of (person -> array, shape (n_voxels,)) | None
         Mean volume of each person in the scanner's units. With it, images are whole
         volumes, as in the literature: the mean of the training people's volumes plus
@@ -97,8 +98,8 @@ def evaluate(
     ------
     TypeError, ValueError
         If an array has another shape than described or holds NaN; if there is one
-        person, and people are to be left out; if predictions are not finite or have
-        another shape than ``y``.
+        person, and people are to be left out; if a person is tested with many gaps; if
+        predictions are not finite or have another shape than ``y``.
 
     Warns
     -----
@@ -109,12 +110,12 @@ def evaluate(
     Notes
     -----
     Whole volumes look right for any prediction, so the first score is the skill over
-    the person's own mean volume in each fold, which no model knows. Correlations over
-    time stand beside those of the same predictions shifted circularly, because slow
-    signals correlate by chance. Predictions that are constant, that are the person's
-    mean or that are made of measured volumes are named in :attr:`Evaluation.verdicts`;
-    the last are compared with what these volumes give for nothing. The page "How to
-    read an EEG-to-fMRI score" says more.
+    the person's own mean volume, which no model knows. Correlations over time stand
+    beside those of the same predictions shifted circularly, because slow signals
+    correlate by chance. Predictions that are constant, that are the person's mean or
+    that are made of measured volumes are named in :attr:`Evaluation.verdicts`; the last
+    are compared with what these volumes give for nothing. The page "How to read an
+    EEG-to-fMRI score" says more.
 
     Examples
     --------
@@ -178,9 +179,9 @@ def _check_baselines(baselines):
 
 def _score_baselines(scorer, estimator, settings, pairs, splits, n_jobs, verbose):
     """Score what predicts without the model, and return what could not be."""
-    values, groups = pairs.values, pairs.groups
-    scorer.score_baseline(OWN_MEAN, own_means(values, groups, splits))
-    scorer.score_baseline(PREVIOUS, previous_volumes(values, groups))
+    values = pairs.values
+    scorer.score_baseline(OWN_MEAN, own_means(values, scorer.block))
+    scorer.score_baseline(PREVIOUS, previous_volumes(values, pairs.groups))
     scorer.score_baseline(MEAN_VOLUME, training_means(values, splits))
     found, missing = make_baselines(settings, estimator, pairs.X, pairs.timeline)
     for name, (regressor, features) in found.items():

@@ -96,10 +96,10 @@ class Evaluation(FrozenArrays):
           for those that know fMRI of the person.
         - ``person``, ``n_volumes``.
         - ``skill``: one minus the ratio of squared errors, summed over volumes and
-          targets, to those of the ``reference``: the person's own mean in each
-          fold, or, for predictions that were made of measured volumes, what these give
-          for nothing.
-        - ``r2``: the same over the person's own mean in each fold, for all predictors.
+          targets, to those of the ``reference``: the person's own mean, or, for
+          predictions that were made of measured volumes, what these give for nothing.
+        - ``r2``: the same over the person's own mean, for all predictors. What differs
+          between recordings, or between blocks tested apart, only does not count.
         - ``r``: temporal correlation within folds, averaged over targets; ``r_null95``
           and ``p``: the 95 % quantile and the probability of the same for predictions
           that are shifted circularly in time; ``share_above``: share of targets whose
@@ -107,7 +107,7 @@ class Evaluation(FrozenArrays):
           chance.
         - ``coverage``: share of measured values within the 90 % intervals of the
           prediction, for normal errors of the standard deviation that the estimator
-          gives; NaN where it gives none.
+          gives, of targets that change; NaN where it gives none.
         - ``rmse``, in the unit of y, and ``rmse_shuffled`` and ``rmse_constant``, of
           the predictions in random order and of their mean over time.
         - ``ssim``, ``ssim_shuffled``, ``ssim_constant``: structural similarity of

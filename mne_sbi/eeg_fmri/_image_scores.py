@@ -25,11 +25,14 @@ class ImageScores:
         change, and volumes are ``mean * (1 + y / 100)``: with the person's own mean as
         measured, and with the average of the training people's means as predicted.
         Without, the values of ``y`` are the volumes.
+    mask : ndarray of bool, shape (nx, ny, nz) | None
+        The voxels that count; None is all of the grid.
     """
 
-    def __init__(self, grid, mean_volumes=None):
+    def __init__(self, grid, mean_volumes=None, mask=None):
         self.grid = grid
         self.mean_volumes = mean_volumes
+        self.mask = grid.mask if mask is None else mask
 
     def score(self, predicted, measured, own=None, base=None):
         """Score the predictions of one person.
@@ -56,7 +59,7 @@ class ImageScores:
         def compare(values):
             images = values if base is None else base[rows] * (1 + values / 100)
             volumes = (self.grid.to_volumes(x) for x in (images, truth))
-            return ssim(*volumes, self.grid.mask)
+            return ssim(*volumes, self.mask)
 
         moved = np.roll(predicted, len(predicted) // 2, axis=0)
         mean = predicted.mean(axis=0, dtype=float)
@@ -92,7 +95,7 @@ def make_image_scores(masker, mean_volumes, y_shape, people):
     Parameters
     ----------
     masker : nilearn.maskers.NiftiMasker | None
-        What made ``y``.
+        What made ``y``, or, if ``y`` are whole volumes, says where the brain is.
     mean_volumes : dict | None
         As in :class:`ImageScores`.
     y_shape : tuple of int
@@ -105,8 +108,16 @@ def make_image_scores(masker, mean_volumes, y_shape, people):
     scores : ImageScores | None
         None if ``y`` are not voxels whose place is known.
     """
+    mask = None
     if len(y_shape) == 3:
         grid = VolumeGrid.from_shape(y_shape)
+        if masker is not None:
+            mask = VolumeGrid.from_masker(masker).mask
+            if mask.shape != y_shape:
+                raise ValueError(
+                    f"masker has a mask of the shape {mask.shape}, but the volumes of "
+                    f"y have {y_shape}. Give a masker of the same grid."
+                )
     elif masker is not None:
         grid = VolumeGrid.from_masker(masker)
     elif mean_volumes is not None:
@@ -127,7 +138,7 @@ def make_image_scores(masker, mean_volumes, y_shape, people):
             p: np.asarray(mean_volumes[p], dtype=float).reshape(n_voxels)
             for p in people.tolist()
         }
-    return ImageScores(grid, mean_volumes)
+    return ImageScores(grid, mean_volumes, mask)
 
 
 def ssim(predicted, measured, mask):

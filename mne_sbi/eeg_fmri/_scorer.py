@@ -5,9 +5,11 @@ import numpy as np
 from ._baselines import MODEL, NEEDS_FMRI, PREVIOUS, training_means
 from ._copies import LEAST_VOLUMES, find_copies
 from ._nulls import null_of_mean, unit_columns
-from ._scores import score_over_time
+from ._scores import remove_fold_means, score_over_time
 from ._verdicts import PersonPrediction
 
+# Gaps between tested pairs, as a share of them.
+_MOST_GAPS = 0.1
 _NO_IMAGES = dict.fromkeys(("ssim", "ssim_shuffled", "ssim_constant"), np.nan)
 
 
@@ -27,6 +29,9 @@ class Scorer:
 
     Attributes
     ----------
+    block : ndarray of int, shape (n_pairs,)
+        Pairs of one recording that are tested together have one number; -1 where a
+        pair is not tested.
     people : list of PersonPrediction
         The model's predictions.
     copy_share : float | None
@@ -42,7 +47,7 @@ class Scorer:
     Raises
     ------
     ValueError
-        If a person has too few volumes.
+        If a person has too few volumes, or is tested with many gaps.
     """
 
     def __init__(self, pairs, splits, images, rng):
@@ -51,6 +56,9 @@ class Scorer:
         self.fold = np.full(len(pairs.y), -1)
         for number, (_, test) in enumerate(splits):
             self.fold[test] = number
+        recording = pairs.timeline.recording
+        self.block = self.fold * (recording.max() + 1) + recording
+        self.block[self.fold < 0] = -1
         self.tested = [
             (person, rows)
             for person in np.unique(pairs.groups).tolist()
@@ -62,12 +70,25 @@ class Scorer:
                     f"Person {person} has {len(rows)} volumes to test, and scores over "
                     f"time need {LEAST_VOLUMES} or more. Leave the person out."
                 )
+            self._check_gaps(person, rows)
         self.people, self.copy_share, self.nulls = [], None, []
         self.rows, self.mean_nulls, self._ceilings = [], {}, {}
         self._bases = images.bases(pairs.groups, splits) if images else None
 
     def _rows_of(self, person):
         return np.flatnonzero((self.pairs.groups == person) & (self.fold >= 0))
+
+    def _check_gaps(self, person, rows):
+        """See that tested pairs follow each other."""
+        others = np.flatnonzero(self.pairs.groups == person)
+        n_gaps = int((np.diff(np.searchsorted(others, rows)) > 1).sum())
+        if n_gaps > _MOST_GAPS * len(rows):
+            raise ValueError(
+                f"Of person {person}, {len(rows)} of {len(others)} pairs are tested, "
+                f"with {n_gaps} gaps between them. Copies of earlier volumes, and what "
+                "slow signals have in common by chance, can be seen only in pairs that "
+                "follow each other: test blocks, or all pairs once."
+            )
 
     def score_model(self, predicted, inside=None):
         """Score the model and see whether its predictions are copies.
@@ -83,7 +104,7 @@ class Scorer:
         means = training_means(measured, self.splits)
         self.people = [
             PersonPrediction(
-                person, predicted[rows], measured[rows], self.fold[rows], means[rows]
+                person, predicted[rows], measured[rows], self.block[rows], means[rows]
             )
             for person, rows in self.tested
         ]
@@ -108,7 +129,7 @@ class Scorer:
         for person, rows in self.tested:
             p, y = predicted[rows], self.pairs.values[rows]
             gap = self.pairs.timeline.gap_volumes
-            row, null = score_over_time(p, y, self.fold[rows], gap, is_copy)
+            row, null = score_over_time(p, y, self.block[rows], gap, is_copy)
             ceiling = self._ceiling_of(person, rows)
             self.rows.append(
                 {
@@ -116,10 +137,10 @@ class Scorer:
                     "person": person,
                     "needs_fmri": name in NEEDS_FMRI,
                     **row,
-                    "coverage": np.nan if inside is None else inside[rows].mean(),
+                    "coverage": _coverage(inside, rows, y),
                     **self._score_images(name, person, rows, p, y),
                     "r_ceiling": ceiling,
-                    "fraction_of_ceiling": row["r"] / ceiling,
+                    "fraction_of_ceiling": row["r"] / (ceiling or np.nan),
                 }
             )
             nulls.append(null)
@@ -138,12 +159,22 @@ class Scorer:
         return self.images.score(p, y, own=own, base=base)
 
     def _ceiling_of(self, person, rows):
-        """Correlate what EEG can explain with what is measured."""
+        """Correlate what EEG can explain with what is measured, as predictions."""
         if self.pairs.ceiling is None:
             return np.nan
         if person not in self._ceilings:
-            visible = unit_columns(self.pairs.ceiling[rows])
-            measured = unit_columns(self.pairs.values[rows])
+            visible, measured = (
+                unit_columns(remove_fold_means(x[rows], self.block[rows]))
+                for x in (self.pairs.ceiling, self.pairs.values)
+            )
             r = (visible * measured).sum(axis=0, dtype=float)[measured.any(axis=0)]
             self._ceilings[person] = float(r.mean())
         return self._ceilings[person]
+
+
+def _coverage(inside, rows, measured):
+    """Return the share of values inside their intervals, of targets that change."""
+    if inside is None:
+        return np.nan
+    changes = np.ptp(measured, axis=0) > 0
+    return float(inside[rows][:, changes].mean())

@@ -34,7 +34,7 @@ def skill_over_past(predicted, measured):
         mean, of the previous volume, and of regressions of each target, on itself in
         the four volumes before, and on these seen through the ten largest spatial
         components of the prediction as well. The regressions are fitted to the same
-        volumes: a prediction that is made of the past cannot beat them.
+        volumes: what is linear in these cannot beat them.
 
     Notes
     -----
@@ -118,14 +118,14 @@ def is_constant(predicted, measured, fold):
 
 
 def score_over_time(predicted, measured, fold, min_shift, is_copy=False):
-    """Score the predictions of one person.
+    r"""Score the predictions of one person.
 
     Parameters
     ----------
     predicted, measured : ndarray, shape (n_volumes, n_targets)
         In the order of time.
     fold : ndarray of int, shape (n_volumes,)
-        The fold in which each volume was tested.
+        The volumes that were tested together, of one recording, have one number.
     min_shift : int
         As in :func:`shift_null`.
     is_copy : bool
@@ -134,8 +134,7 @@ def score_over_time(predicted, measured, fold, min_shift, is_copy=False):
     Returns
     -------
     row : dict
-        ``n_volumes``, ``skill``, ``reference``, ``r2`` (skill over the own mean of each
-        fold),
+        ``n_volumes``, ``skill``, ``reference``, ``r2`` (skill over the own mean),
         ``r``, ``r_null95``, ``p``, ``share_above`` (of targets whose correlation
         exceeds the 95 % quantile of their own shifts), ``rmse``, ``rmse_shuffled``,
         ``rmse_constant``.
@@ -155,8 +154,14 @@ def score_over_time(predicted, measured, fold, min_shift, is_copy=False):
 
     Each fold's mean is removed before correlating: where blocks of one person are left
     out, the mean of the other blocks is related to what is left, although it knows
-    nothing of time. For the same reason the reference of skill is the person's mean in
-    each fold, which no constant can beat.
+    nothing of time. Skill is of the same differences :math:`\tilde y` from the means of
+    folds,
+
+    .. math:: R^2 = 1 - \frac{\sum (\tilde y - \tilde p)^2 + n (\bar y - \bar p)^2}
+                            {\sum \tilde y^2},
+
+    which is the usual one if all volumes are tested in one fold. No constant, and no
+    constant in each fold, has more than zero.
     """
     inner = [remove_fold_means(x, fold) for x in (predicted, measured)]
     within = float(np.square(inner[1]).sum(dtype=float))
@@ -170,7 +175,7 @@ def score_over_time(predicted, measured, fold, min_shift, is_copy=False):
     error = squared_error(predicted, measured)
     offset = len(measured) * float(np.square(mean_y - mean_p).sum())
     spread = squared_error(mean_p.astype(predicted.dtype), predicted)
-    r2 = 1 - error / within
+    r2 = 1 - (squared_error(*inner) + offset) / within
     null = shift_null(*inner, min_shift)
     is_known = np.isfinite(null.r)
     row = {

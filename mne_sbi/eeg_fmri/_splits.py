@@ -1,6 +1,5 @@
 """Splits into training and test pairs, and whether they leak."""
 
-import numbers
 import warnings
 
 import numpy as np
@@ -153,16 +152,18 @@ def make_splits(cv, pairs, random_state):
         }[cv]
     else:
         splitter = check_cv(cv)
-        named = isinstance(cv, numbers.Integral) or hasattr(cv, "split")
-        name = type(splitter).__name__ if named else "The given list of splits"
+        is_list = hasattr(cv, "__iter__") and not hasattr(cv, "split")
+        name = "The given list of splits" if is_list else type(splitter).__name__
     with warnings.catch_warnings():
         # Splitters that do not need them say so.
         warnings.filterwarnings("ignore", "The groups parameter is ignored")
         folds = list(splitter.split(pairs.X, pairs.y, groups))
-    splits = [tuple(map(_as_rows, fold)) for fold in folds]
+    splits = [tuple(_as_rows(part, name, len(groups)) for part in f) for f in folds]
+    if not splits:
+        raise ValueError(f"{name} has no splits: nothing would be tested.")
     tested = np.zeros(len(groups), dtype=int)
     for _, test in splits:
-        tested[test] += 1
+        np.add.at(tested, test, 1)
     if tested.max(initial=0) > 1:
         raise ValueError(
             f"{name} tests {int((tested > 1).sum())} of {len(groups)} pairs more than "
@@ -173,10 +174,19 @@ def make_splits(cv, pairs, random_state):
     return splits, name
 
 
-def _as_rows(rows):
-    """Turn row numbers or a mask into row numbers."""
+def _as_rows(rows, name, n):
+    """Turn row numbers or a mask of n pairs into row numbers from zero on."""
     rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool else rows
+    if rows.dtype == bool and rows.shape == (n,):
+        rows = np.flatnonzero(rows)
+    fits = rows.ndim == 1 and rows.size and rows.dtype.kind in "iu"
+    if not (fits and rows.max() < n and rows.min() >= -n):
+        raise ValueError(
+            f"{name} must give training and test pairs as row numbers below {n}, or "
+            f"as a mask of {n} pairs, and at least one of each; got an array of "
+            f"{rows.dtype} of the shape {rows.shape}."
+        )
+    return rows % n
 
 
 class Timeline:
@@ -199,14 +209,15 @@ class Timeline:
     t_r : float | None
         Median distance of neighbours in s; None without times.
     gap_volumes : int
-        The gap in volumes, rounded up.
+        The gap in volumes, rounded up, for the person with the shortest repetition
+        time.
     """
 
     def __init__(self, groups, times, gap):
         self.gap = gap
         self.recording = np.empty(len(groups), dtype=int)
         self.position = np.empty(len(groups))
-        steps, n_recordings = [], 0
+        steps, shortest, n_recordings = [], np.inf, 0
         for person in np.unique(groups):
             rows = np.flatnonzero(groups == person)
             at = np.arange(len(rows), dtype=float) if times is None else times[rows]
@@ -221,11 +232,13 @@ class Timeline:
             self.recording[rows] = n_recordings + within
             n_recordings += within[-1] + 1
             steps.append(step[step > 0])
+            if len(steps[-1]):
+                shortest = min(shortest, float(np.median(steps[-1])))
         steps = np.concatenate(steps)
         typical = float(np.median(steps)) if len(steps) else 1.0
         self.t_r = None if times is None else typical
         # A little less, so that 30 s are 15 volumes of 2 s in spite of rounding.
-        self.gap_volumes = int(np.ceil(gap / typical - 1e-6))
+        self.gap_volumes = int(np.ceil(gap / min(shortest, typical) - 1e-6))
 
 
 def find_leaks(splits, timeline):

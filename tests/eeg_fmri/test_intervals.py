@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -40,7 +41,7 @@ def pairs():
 @pytest.mark.parametrize(
     # The second: normal values within 0.82 standard deviations.
     "std, expected",
-    [(2.0, 0.9), (1.0, 0.5892), (1e9, 1.0), (0.0, 0.0)],
+    [(2.0, 0.9), (1.0, 0.5892), (1e9, 1.0), (1e-9, 0.0)],
 )
 @pytest.mark.parametrize("in_pipeline", [False, True])
 def test_coverage_is_that_of_normal_errors(pairs, std, expected, in_pipeline):
@@ -75,6 +76,13 @@ def test_estimators_without_intervals_have_no_coverage(pairs):
     assert evaluation.table["coverage"].isna().all()
 
 
+def test_dummies_that_return_zeros_have_none(pairs):
+    X, _, y = pairs
+    evaluation = evaluate(DummyRegressor(), X, y, GROUPS, baselines=False)
+    assert evaluation.table["coverage"].isna().all()
+    assert "overconfident" not in evaluation.verdicts
+
+
 def test_intervals_of_another_shape_or_sign(pairs):
     _, visible, y = pairs
 
@@ -85,5 +93,5 @@ def test_intervals_of_another_shape_or_sign(pairs):
     shapes = r"predictions, \(150, 25\), got the shape \(150,\)"
     with pytest.raises(ValueError, match=shapes):
         evaluate(Flat(), visible, y, GROUPS, baselines=False)
-    with pytest.raises(ValueError, match="3750 values negative or NaN"):
+    with pytest.raises(ValueError, match="3750 values negative, infinite or NaN"):
         evaluate(Given(-1.0), visible, y, GROUPS, baselines=False)

@@ -101,6 +101,29 @@ def test_splits_that_make_no_sense():
         make_splits([(np.arange(9), np.arange(5, 20))], pairs_of(), 0)
     with pytest.raises(ValueError, match="Did you mean 'within_person'"):
         make_splits("within_persons", pairs_of(), 0)
+    with pytest.raises(ValueError, match="splits tests 1 of 270 pairs more than"):
+        make_splits([(np.arange(9), np.array([20, 21, 20]))], pairs_of(), 0)
+    with pytest.raises(ValueError, match="same pairs in training and test"):
+        make_splits([(np.arange(270), np.arange(-9, 0))], pairs_of(), 0)
+    with pytest.raises(ValueError, match="has no splits"):
+        make_splits([], pairs_of(), 0)
+
+
+@pytest.mark.parametrize(
+    "rows", [[], [0.5, 1.5], [0, 270], [[0], [1]], np.ones(9, dtype=bool)]
+)
+def test_rows_that_are_none(rows):
+    with pytest.raises(ValueError, match="as row numbers below 270, or as a mask of"):
+        make_splits([(np.arange(100, 200), rows)], pairs_of(), 0)
+
+
+def test_blocks_keep_the_gap_where_people_differ_in_repetition_time():
+    groups = np.repeat([0, 1], [150, 200])
+    times = np.r_[1.0 * np.arange(150), 2.0 * np.arange(200)]
+    pairs = pairs_of(groups, times)
+    assert pairs.timeline.gap_volumes == 10 and pairs.timeline.t_r == 2.0
+    splits, _ = make_splits("within_person", pairs, 0)
+    assert find_leaks(splits, pairs.timeline) == (0, 350)
 
 
 # ------------------------------------------------------------------------- leaks
