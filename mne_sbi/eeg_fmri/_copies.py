@@ -31,6 +31,9 @@ _TOLERANCE_VOXELS, _TOLERANCE_COMPONENTS = 0.1, 0.25
 # High frequencies that hold less of the variance are rounding or the leakage of a
 # filter, as in fMRI that was low-pass filtered.
 _LEAST_POWER = 0.01
+# A prediction whose own share there is below this fraction of the measured one can hold
+# no more than that fraction of past volumes, and correlates by chance.
+_LEAST_FRACTION = 0.01
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class CopyEvidence:
     passed : float
         The share of the measured variance in the highest third of frequencies that can
         have passed the haemodynamic response.
-    fast_power : float
-        The share of the measured variance that is there.
+    fast_power, own_fast_power : float
+        The share of the measured variance, and of the prediction's, that is there.
     uncertainty : float
         Three standard deviations of ``fast`` for a prediction that knows nothing.
     """
@@ -62,6 +65,7 @@ class CopyEvidence:
     fast: float
     passed: float
     fast_power: float
+    own_fast_power: float
     uncertainty: float
 
 
@@ -131,7 +135,11 @@ def _knows_noise(evidence, tolerance):
     """Tell whether high frequencies are known that the response does not pass."""
     most = 2 * evidence.passed + tolerance + evidence.uncertainty
     leads = evidence.past > evidence.present + 2 * _LEAD
-    return leads and evidence.fast_power > _LEAST_POWER and evidence.fast > most
+    has_fast = (
+        evidence.fast_power > _LEAST_POWER
+        and evidence.own_fast_power > _LEAST_FRACTION * evidence.fast_power
+    )
+    return leads and has_fast and evidence.fast > most
 
 
 def _average(evidence):
@@ -187,7 +195,10 @@ def _look_at(p, y, t_r):
     n_free = 2 * (n_freqs - low) / 1.5
     fast = [_high_pass(x, window, low) for x in (p, before)]
     now = after[:, :, :1]
-    spectrum = np.square(np.abs(np.fft.rfft(now[:, :, 0] * window, axis=1))).sum(axis=0)
+    spectrum, own = (
+        np.square(np.abs(np.fft.rfft(x[:, :, 0] * window, axis=1))).sum(axis=0)
+        for x in (now, p)
+    )
     n_series = _count_independent(_high_pass(now, window, low)[:, :, 0])
     lone = [_explained(p, x, n) for x in np.split(before, N_PAST, axis=2)]
     return CopyEvidence(
@@ -197,6 +208,7 @@ def _look_at(p, y, t_r):
         fast=_explained(*fast, n_free),
         passed=_share_passed(spectrum, np.fft.rfftfreq(n), t_r or _LONGEST_T_R, low),
         fast_power=float(spectrum[low:].sum() / spectrum.sum()),
+        own_fast_power=float(own[low:].sum() / own.sum()),
         uncertainty=float(3 * np.sqrt(2 * N_PAST) / n_free / np.sqrt(n_series)),
     )
 

@@ -125,3 +125,37 @@ def test_ridge_is_not_compared_with_itself(simulated):
     pairs = make(simulated, simulated.masker)
     evaluation = evaluate(EEG2fMRIRegressor(HRFRidge(2.0)), *pairs)
     assert "ridge" in evaluation.missing
+
+
+def test_short_fast_scans_are_not_called_copies():
+    """Predictions without power at high frequencies, where they correlate by chance."""
+    made = simulate_eeg_fmri(
+        5,
+        n_volumes=100,
+        t_r=0.8,
+        montage="biosemi16",
+        voxel_size=0.015,
+        random_state=4,
+        verbose=False,
+    )
+    pairs = make(made, made.masker)
+    model = EEG2fMRIRegressor("hrf_ridge", masker=pairs.masker)
+    evaluation = evaluate(model, *pairs, baselines=False)
+    assert "copies previous volumes" not in evaluation.verdicts
+    # A tenth of the volume before, added, is found.
+    before = np.roll(pairs.y, 1, axis=0)
+    before[np.flatnonzero(np.diff(pairs.runs, prepend=-1))] = 0
+    cheat = evaluation.predictions + 0.1 * before
+    groups, times = pairs.groups, pairs.times
+    evaluation = evaluate(Given(), cheat, pairs.y, groups, times, baselines=False)
+    assert "copies previous volumes" in evaluation.verdicts
+
+
+class Given(BaseEstimator):
+    """Predicts what stands in X."""
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return X
