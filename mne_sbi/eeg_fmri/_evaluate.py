@@ -18,6 +18,7 @@ from ._baselines import (
 from ._evaluation import Evaluation
 from ._evaluation_inputs import check_pairs
 from ._image_scores import make_image_scores
+from ._images import ready_masker
 from ._scorer import Scorer
 from ._splits import describe_leak, find_leaks, make_splits, warn_of_leak
 from ._verdicts import find_verdicts
@@ -26,7 +27,7 @@ from ._verdicts import find_verdicts
 def evaluate(
     estimator,
     X,
-    y,
+    y=None,
     groups=None,
     times=None,
     *,
@@ -49,8 +50,9 @@ def evaluate(
         Any regressor of scikit-learn's kind. It is cloned for each fold; ``fit`` is
         given ``groups`` if it takes them, and if ``predict`` takes ``return_std``, it
         is seen how many measured values lie in the intervals.
-    X : array, shape (n_pairs, ...)
-        Windows of EEG.
+    X : Pairs | array, shape (n_pairs, ...)
+        Pairs of :func:`make_pairs`, alone: they hold all four arrays, and which
+        recording each pair is of. Or windows of EEG.
     y : array, shape (n_pairs, n_voxels) | (n_pairs, nx, ny, nz) | (n_pairs,)
         fMRI, in percent signal change without drift.
     groups : array, shape (n_pairs,) | None
@@ -67,7 +69,7 @@ def evaluate(
     baselines : bool | Baselines
         Whether to score baselines too, or what to compute them from.
     masker : nilearn.maskers.NiftiMasker | None
-        The fitted masker that made ``y``; with it, volumes are scored as images too. If
+        The masker that made ``y``; with it, volumes are scored as images too. If
         ``y`` are whole volumes, these count where its mask is, or everywhere without.
     mean_volumes : dict of (person -> array, shape (n_voxels,)) | None
         Mean volume of each person in the scanner's units. With it, images are whole
@@ -141,17 +143,20 @@ def evaluate(
         if not isinstance(cv, str):
             warn_of_leak(leak)
     people = np.unique(pairs.groups)
+    masker = ready_masker(masker)
     images = make_image_scores(masker, mean_volumes, pairs.y.shape[1:], people)
+    regressions, missing = {}, {}
+    if settings is not None:
+        regressions, missing = make_baselines(
+            settings, estimator, pairs.X, pairs.timeline
+        )
     scorer = Scorer(pairs, splits, images, rng)
     predicted, inside = _cross_predict(
         estimator, MODEL, pairs, pairs.X, splits, n_jobs, verbose
     )
     scorer.score_model(predicted, inside)
-    missing = {}
     if settings is not None:
-        missing = _score_baselines(
-            scorer, estimator, settings, pairs, splits, n_jobs, verbose
-        )
+        _score_baselines(scorer, regressions, pairs, splits, n_jobs, verbose)
     return Evaluation(
         rows=tuple(scorer.rows),
         verdicts=find_verdicts(scorer.people, scorer.rows, scorer.copy_share, leak),
@@ -177,19 +182,17 @@ def _check_baselines(baselines):
     )
 
 
-def _score_baselines(scorer, estimator, settings, pairs, splits, n_jobs, verbose):
-    """Score what predicts without the model, and return what could not be."""
+def _score_baselines(scorer, regressions, pairs, splits, n_jobs, verbose):
+    """Score what predicts without the model."""
     values = pairs.values
     scorer.score_baseline(OWN_MEAN, own_means(values, scorer.block))
     scorer.score_baseline(PREVIOUS, previous_volumes(values, pairs.groups))
     scorer.score_baseline(MEAN_VOLUME, training_means(values, splits))
-    found, missing = make_baselines(settings, estimator, pairs.X, pairs.timeline)
-    for name, (regressor, features) in found.items():
+    for name, (regressor, features) in regressions.items():
         predicted, inside = _cross_predict(
             regressor, name, pairs, features, splits, n_jobs, verbose
         )
         scorer.score_baseline(name, predicted, inside)
-    return missing
 
 
 def _cross_predict(estimator, name, pairs, X, splits, n_jobs, verbose):

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._checks import check_array
 from ._inputs import check_groups
+from ._pairs import Pairs
 from ._splits import Timeline
 
 
@@ -57,6 +58,13 @@ def check_pairs(X, y, groups, times, ceiling, gap):
     ValueError
         If shapes do not fit together or values are not finite.
     """
+    runs = None
+    if isinstance(X, Pairs):
+        if any(value is not None for value in (y, groups, times)):
+            raise TypeError(
+                "Pairs hold y, groups and times: give the pairs alone, or their arrays."
+            )
+        X, y, groups, times, runs = X.X, X.y, X.groups, X.times, X.runs
     X = check_array("X", X, dtype=None)
     y = check_array("y", y, dtype=np.float32)
     if X.ndim < 2 or y.ndim not in (1, 2, 4) or y.size == 0:
@@ -77,4 +85,4 @@ def check_pairs(X, y, groups, times, ceiling, gap):
         ceiling = check_array("ceiling", ceiling, shape=y.shape, dtype=np.float32)
         ceiling = ceiling.reshape(len(y), -1)
     gap = float(check_array("gap", gap, shape=(), positive=True))
-    return CheckedPairs(X, y, groups, Timeline(groups, times, gap), ceiling)
+    return CheckedPairs(X, y, groups, Timeline(groups, times, gap, runs), ceiling)

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._checks import check_array
 from .._frozen import FrozenArrays
+from ._images import has_voxels
 
 
 @dataclass(frozen=True)
@@ -78,3 +79,36 @@ class VolumeGrid(FrozenArrays):
     def __repr__(self):
         shape = " x ".join(map(str, self.shape))
         return f"<VolumeGrid | {self.n_voxels} of {shape} voxels>"
+
+
+def find_grid(masker, y_shape):
+    """Find where the columns of ``y`` are, from whole volumes or from a masker.
+
+    Parameters
+    ----------
+    masker : nilearn masker | None
+        Fitted.
+    y_shape : tuple of int
+        Shape of one pair's values.
+
+    Returns
+    -------
+    grid : VolumeGrid | None
+        None if they are not voxels, or not known where.
+
+    Raises
+    ------
+    ValueError
+        If the masker has another number of voxels.
+    """
+    if len(y_shape) == 3:
+        return VolumeGrid.from_shape(y_shape)
+    if not has_voxels(masker):
+        return None
+    grid, n_columns = VolumeGrid.from_masker(masker), int(np.prod(y_shape))
+    if grid.n_voxels != n_columns:
+        raise ValueError(
+            f"y has {n_columns} columns, but the masker has {grid.n_voxels} voxels. "
+            "Give the masker that made y."
+        )
+    return grid

@@ -4,6 +4,95 @@ import numpy as np
 from sklearn.utils.validation import check_array as check_sklearn_array
 
 from .._checks import check_array
+from ._alignment import SAME_T_R
+from ._pairs import Pairs
+
+
+def unpack_pairs(X, y=None, groups=None, like=None):
+    """Return arrays of what may be :class:`Pairs`.
+
+    Parameters
+    ----------
+    X : Pairs | array_like
+        The pairs, or windows of EEG.
+    y, groups : array_like | None
+        As they were given.
+    like : Pairs | None
+        Those that the regressor was fitted to.
+
+    Returns
+    -------
+    X, y, groups : array_like
+        Of the pairs, with channels in the order of ``like``, or as given.
+
+    Raises
+    ------
+    TypeError
+        If ``y`` or ``groups`` are given beside pairs.
+    ValueError
+        If pairs are not like those of fit.
+    """
+    if not isinstance(X, Pairs):
+        return X, y, groups
+    if y is not None or groups is not None:
+        raise TypeError(
+            "Pairs hold y and groups: give the pairs alone, or pairs.X, y and groups."
+        )
+    pairs = X if like is None else X.match(like)
+    return pairs.X, pairs.y, pairs.groups
+
+
+def check_features(X, architecture):
+    """See that pairs have the windows that an architecture takes.
+
+    Raises
+    ------
+    ValueError
+        If they have others.
+    """
+    wanted = _FEATURES.get(architecture.axes[1])
+    if isinstance(X, Pairs) and wanted not in (None, X.features):
+        raise ValueError(
+            f"{type(architecture).__name__} takes features='{wanted}', and these pairs "
+            f"have '{X.features}': see make_pairs(..., features='{wanted}')."
+        )
+
+
+def agree_t_r(t_r, masker, X):
+    """Return the repetition time in s, which may be known from several.
+
+    Parameters
+    ----------
+    t_r : float | None
+        The setting.
+    masker : nilearn masker | None
+        May have one.
+    X : Pairs | array_like
+        Pairs have one.
+
+    Returns
+    -------
+    t_r : float | None
+        The first of these that is known.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    if t_r is not None:
+        t_r = float(check_array("t_r", t_r, shape=(), positive=True))
+    others = {"masker has": getattr(masker, "t_r", None)}
+    if isinstance(X, Pairs):
+        others["pairs have"] = X.t_r
+    for who, other in others.items():
+        if None not in (t_r, other) and abs(t_r / other - 1) > SAME_T_R:
+            raise ValueError(
+                f"t_r is {t_r:g} s, but the {who} {other:g} s. Leave t_r out, or "
+                "correct whichever is wrong."
+            )
+        t_r = other if t_r is None else t_r
+    return t_r
 
 
 def as_windows(X, architecture):
@@ -46,6 +135,116 @@ def as_windows(X, architecture):
     return X
 
 
+def check_window_shape(X, expected, architecture):
+    """Compare windows with those of fit.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n_pairs, ...)
+        Windows.
+    expected : tuple of int
+        Shape of a window of fit.
+    architecture : Architecture
+        Names the axes.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another one.
+    """
+    if X.shape[1:] == expected:
+        return
+    if X.shape[2:] == expected[1:]:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but EEG2fMRIRegressor is expecting "
+            f"{expected[0]} features as input (channels, or columns of a 2-D X)."
+        )
+    axes = " x ".join(architecture.axes)
+    raise ValueError(
+        f"X has windows of the shape {X.shape[1:]} ({axes}), but fit saw {expected}. "
+        "Make both with the same settings."
+    )
+
+
+def _is_centred(mean, std):
+    """Tell whether columns can be percent signal change, whose mean is about zero.
+
+    Volumes in the units of the scanner have means of some hundred standard deviations.
+    """
+    size = np.sqrt(np.square(std).mean(dtype=float))
+    return bool(np.sqrt(np.square(mean).mean(dtype=float)) <= _CENTRED * size)
+
+
+def check_percent(mean, std):
+    """See that a regressor was fitted to something like percent signal change.
+
+    Parameters
+    ----------
+    mean, std : ndarray, shape (n_columns,)
+        Of the values of fit, and of the errors.
+    """
+    if not _is_centred(mean, std):
+        raise ValueError(
+            "mean_img is for predictions in percent, but the regressor was fitted to "
+            f"values with a mean of {mean.mean():.4g}, as volumes in the units of the "
+            "scanner have. Fit it to percent signal change, as make_pairs makes it, or "
+            "leave mean_img out."
+        )
+
+
+def check_same_unit(mean, known_mean, std):
+    """See that values are not in the scanner's units where those of fit were not.
+
+    Parameters
+    ----------
+    mean, known_mean, std : ndarray, shape (n_columns,)
+        Mean of the values, mean of those of fit, and size of the errors.
+    """
+    if _is_centred(known_mean, std) and not _is_centred(mean, std):
+        raise ValueError(
+            f"y has a mean of {mean.mean():.4g}, and that of fit had about zero, with "
+            f"errors of {std.mean():.4g}: is it in the units of the scanner? Percent "
+            "signal change is expected, as make_pairs makes it."
+        )
+
+
+def say_move(before, after, verbose):
+    """Say how far calibration moved the predictions of its own pairs."""
+    from mne.utils import logger, use_log_level
+
+    size = np.sqrt(np.square(before - before.mean(axis=0)).mean(dtype=float))
+    move = np.sqrt(np.square(after - before).mean(dtype=float))
+    found = "Predictions stay as they were"
+    if move:
+        found = f"Predictions moved by {move / max(size, 1e-300):.0%} of their size"
+    with use_log_level("INFO" if verbose is True else verbose):
+        logger.info(f"{found} ({len(before)} pairs of calibration)")
+
+
+def warn_of_gaps(pairs):
+    """Warn that volumes of pairs do not follow each other."""
+    from mne.utils import warn
+
+    n_runs = len(np.unique(pairs.runs))
+    if n_runs > 1:
+        warn(
+            f"The pairs are of {n_runs} recordings, whose volumes follow each other in "
+            "the image. Give those of one: see pairs.pick and pairs.runs.",
+            RuntimeWarning,
+        )
+        return
+    n_missing = int(np.ptp(pairs.volumes)) + 1 - len(pairs.volumes)
+    if n_missing:
+        warn(
+            f"The pairs lack {n_missing} volumes between their first and last, so the "
+            "image is shorter than the scan. pairs.volumes says which are there, and "
+            "nilearn.image.index_img takes the same from the scan.",
+            RuntimeWarning,
+        )
+
+
+# Means are about zero if they are no more than so many standard deviations.
+_CENTRED = 10.0
 # What make_pairs calls the windows whose second axis is this one.
 _FEATURES = {
     "bands": "band_power",

@@ -7,8 +7,9 @@ import numpy as np
 
 from .._checks import check_array, check_option, did_you_mean, listing
 from .._frozen import FrozenArrays
-from ._alignment import SAME_T_R
-from ._eeg_windows import FEATURES
+from ._alignment import SAME_T_R, VolumeTiming
+from ._eeg_samples import eeg_channels
+from ._eeg_windows import FEATURES, EEGWindows
 
 # The arrays that have a row for each pair.
 _PER_PAIR = ("X", "y", "groups", "times", "runs", "volumes")
@@ -18,7 +19,8 @@ _PER_PAIR = ("X", "y", "groups", "times", "runs", "volumes")
 class Pairs(FrozenArrays):
     """EEG features and the fMRI that belongs to them.
 
-    Unpacks as ``X, y, groups, times = pairs``.
+    Unpacks as ``X, y, groups, times = pairs``. :class:`EEG2fMRIRegressor` and
+    :func:`evaluate` take it whole, and then compare channels and features by name.
 
     Parameters
     ----------
@@ -52,6 +54,8 @@ class Pairs(FrozenArrays):
         Of spectrograms, in Hz.
     masker : nilearn masker | None
         Fitted; what turns rows of ``y`` back into images.
+    windows : EEGWindows | None
+        How the features were made.
     """
 
     X: np.ndarray
@@ -67,6 +71,7 @@ class Pairs(FrozenArrays):
     bands: dict | None = None
     freqs: np.ndarray | None = None
     masker: Any = None
+    windows: EEGWindows | None = None
 
     def __post_init__(self):
         check_option("features", self.features, FEATURES)
@@ -148,6 +153,79 @@ class Pairs(FrozenArrays):
         chosen = {name: getattr(self, name)[rows] for name in _PER_PAIR}
         return replace(self, **chosen)
 
+    def match(self, like):
+        """Bring the channels into the order of other pairs.
+
+        Parameters
+        ----------
+        like : Pairs
+            Such as those that a regressor was fitted to.
+
+        Returns
+        -------
+        pairs : Pairs
+            The same pairs, with the channels of ``like``.
+
+        Raises
+        ------
+        ValueError
+            If they differ in channels, features, bands, repetition time or voxels.
+        """
+        check_same_channels([like.ch_names, self.ch_names], ("theirs", "these"))
+        _check_like(self, like)
+        order = [self.ch_names.index(name) for name in like.ch_names]
+        if order == list(range(len(order))):
+            return self
+        return replace(
+            self, X=self.X[:, order], ch_names=like.ch_names, info=_reorder(self, order)
+        )
+
+    def make_windows(self, raw, timing=None):
+        """Make windows of another recording as these were made, without fMRI.
+
+        Parameters
+        ----------
+        raw : mne.io.BaseRaw
+            EEG of the same channels, in any order; it may come from outside of the
+            scanner.
+        timing : VolumeTiming | None
+            When to predict. None predicts every ``t_r`` from the beginning of the
+            recording on.
+
+        Returns
+        -------
+        X : ndarray of float32, shape (n_windows, n_channels, ...)
+            Windows to give to ``predict`` of a regressor that was fitted to these
+            pairs. Times without a whole window, such as those of the first 30 s, have
+            none.
+        times : ndarray, shape (n_windows,)
+            What they predict, in s from the first sample.
+
+        Raises
+        ------
+        ValueError
+            If channels are missing, or these pairs do not know how they were made.
+        """
+        if self.windows is None:
+            raise ValueError(
+                "It is not known how the windows of these pairs were made. Pairs of "
+                "make_pairs know it."
+            )
+        missing = sorted(set(self.ch_names) - set(eeg_channels(raw)))
+        if missing:
+            raise ValueError(
+                f"The recording lacks the channels {listing(missing)} of the pairs. "
+                "Channels count as missing if they are marked as bad or not of type "
+                "'eeg': see raw.interpolate_bads() and raw.set_channel_types()."
+            )
+        windows = replace(self.windows, picks=list(self.ch_names))
+        if timing is None:
+            n = int(raw.times[-1] / self.t_r)
+            timing = VolumeTiming(self.t_r * np.arange(n), self.t_r)
+        X, kept, names = windows.compute(raw, timing)
+        order = [names.index(name) for name in self.ch_names]
+        return X[:, order], windows.times_of(timing)[kept]
+
     @classmethod
     def concatenate(cls, pairs):
         """Join pairs of several recordings.
@@ -179,12 +257,9 @@ class Pairs(FrozenArrays):
         check_same_channels([each.ch_names for each in pairs])
         blocks, n_runs = [], 0
         for each in pairs:
-            _check_like(each, first)
-            order = [each.ch_names.index(name) for name in first.ch_names]
+            matched = each.match(first)
             runs = np.unique(each.runs, return_inverse=True)[1]
-            block = {name: getattr(each, name) for name in _PER_PAIR}
-            if order != list(range(len(order))):
-                block["X"] = each.X[:, order]
+            block = {name: getattr(matched, name) for name in _PER_PAIR}
             blocks.append(block | {"runs": n_runs + runs})
             n_runs += runs.max() + 1
         joined = {
@@ -221,9 +296,19 @@ def check_same_channels(ch_names, people=None):
                 f"The EEG channels differ between recordings: beside the first "
                 f"({people[0]!r}), that of {person!r} {' and '.join(parts)}. Bad "
                 "channels count as missing. Repair them with raw.interpolate_bads(), "
-                "give picks that all have, or take the common channels with "
+                "or take the channels that all have: "
+                "raw.drop_channels(raw.info['bads']) of each, then "
                 "mne.channels.equalize_channels(raws)."
             )
+
+
+def _reorder(pairs, order):
+    """Return the info of pairs with its channels in another order."""
+    import mne
+
+    if pairs.info is None:
+        return None
+    return mne.pick_info(pairs.info, order, verbose="error")
 
 
 def _check_like(pairs, first):
@@ -232,6 +317,14 @@ def _check_like(pairs, first):
         mine, its = getattr(pairs, name), getattr(first, name)
         if mine != its:
             raise ValueError(f"The pairs differ in {name}: {its} and {mine}.")
+    if None not in (pairs.windows, first.windows):
+        for name in ("standardize", "high_pass"):
+            mine, its = (getattr(each.windows, name) for each in (pairs, first))
+            if mine != its:
+                raise ValueError(
+                    f"The pairs were made with {name}={its} and {name}={mine}: use the "
+                    "same EEGWindows for all recordings."
+                )
     if abs(pairs.t_r / first.t_r - 1) > SAME_T_R:
         raise ValueError(
             f"The pairs differ in repetition time: {first.t_r:g} and {pairs.t_r:g} s. "
@@ -244,3 +337,18 @@ def _check_like(pairs, first):
                 f"{name} has pairs of the shapes {its} and {mine}. Use the same "
                 "sampling rate, windows and mask for all recordings."
             )
+    masks = [getattr(each.masker, "mask_img_", None) for each in (first, pairs)]
+    if masks[0] is not masks[1] and None not in masks and not _same_image(*masks):
+        raise ValueError(
+            "The pairs have maskers with other voxels: give make_pairs the same masker "
+            "for all recordings."
+        )
+
+
+def _same_image(first, second):
+    """Tell whether two masks have the same voxels at the same place."""
+    return (
+        first.shape == second.shape
+        and np.allclose(first.affine, second.affine, atol=1e-4)
+        and np.array_equal(np.asanyarray(first.dataobj), np.asanyarray(second.dataobj))
+    )

@@ -7,6 +7,8 @@ import numpy as np
 
 from .._checks import check_array, check_count
 from .._frozen import FrozenArrays
+from ._inputs import unpack_pairs
+from ._pairs import Pairs
 
 # Columns of predictions that are looked at together.
 _BLOCK = 4096
@@ -41,6 +43,8 @@ class PredictionPatterns(FrozenArrays):
         Length of a lag in s, where it is known.
     masker : nilearn masker | None
         What turns ``maps`` into images.
+    ch_names : tuple of str | None
+        The channels, where they are known.
     """
 
     time_courses: np.ndarray
@@ -50,6 +54,7 @@ class PredictionPatterns(FrozenArrays):
     axes: tuple = ("channels", "bands", "lags")
     t_r: float | None = None
     masker: Any = None
+    ch_names: tuple | None = None
 
     def __post_init__(self):
         n = len(self.explained)
@@ -88,7 +93,8 @@ class PredictionPatterns(FrozenArrays):
         Parameters
         ----------
         info : mne.Info
-            The channels, with positions, such as ``pairs.info``.
+            The channels, with positions, such as ``pairs.info``. Channels of patterns
+            that were computed from pairs are found by name.
         bands : dict of (str -> (float, float)) | sequence of str | None
             The bands of the features, such as ``pairs.bands``. For spectrograms, the
             bands in Hz over which frequencies are averaged.
@@ -127,8 +133,8 @@ def compute_patterns(regressor, X, n_patterns=3):
     ----------
     regressor : EEG2fMRIRegressor
         Fitted. Any other object with ``predict(X)`` is taken to use band power.
-    X : array, shape (n_pairs, n_channels, n_bands, n_lags)
-        Windows of EEG to predict from: band power, or spectrograms (n_pairs,
+    X : Pairs | array, shape (n_pairs, n_channels, n_bands, n_lags)
+        Pairs, or windows of EEG to predict from: band power, or spectrograms (n_pairs,
         n_channels, n_freqs, n_windows). Better those of new people than those that the
         regressor was fitted to.
     n_patterns : int
@@ -176,7 +182,9 @@ def compute_patterns(regressor, X, n_patterns=3):
     >>> [int(i) for i in np.argwhere(patterns.topographies[0] > 0.5)[0]]
     [3, 2, 1]
     """
-    X, axes = _check_windows(regressor, X)
+    like = getattr(regressor, "pairs_like_", None)
+    ch_names = (like or X).ch_names if isinstance(X, Pairs) else None
+    X, axes = _check_windows(regressor, unpack_pairs(X, like=like)[0])
     n_patterns = check_count("n_patterns", n_patterns)
     predicted = check_array("predictions", regressor.predict(X), dtype=None)
     if len(predicted) != len(X):
@@ -196,6 +204,7 @@ def compute_patterns(regressor, X, n_patterns=3):
         axes=axes,
         t_r=getattr(regressor, "masker_t_r_", None),
         masker=getattr(regressor, "masker_", None),
+        ch_names=ch_names,
     )
 
 

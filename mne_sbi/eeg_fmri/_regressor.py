@@ -4,10 +4,23 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_array, check_option, check_rng
-from ._alignment import SAME_T_R
+from .._checks import check_option, check_rng
 from ._base import Architecture
-from ._inputs import as_targets, as_windows, check_groups
+from ._grid import find_grid
+from ._inputs import (
+    agree_t_r,
+    as_targets,
+    as_windows,
+    check_features,
+    check_groups,
+    check_percent,
+    check_same_unit,
+    check_window_shape,
+    say_move,
+    unpack_pairs,
+    warn_of_gaps,
+)
+from ._pairs import Pairs
 from ._registry import ARCHITECTURES, make_architecture
 from ._targets import TARGETS, TargetSpace
 
@@ -39,8 +52,9 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         it is not fitted, it needs a ``mask_img``.
     t_r : float | None
         Repetition time in s, which is the length of the lags of ``X``; None takes
-        that of the masker. Without either, ``"residual"`` and ``"hrf_ridge"`` know
-        no haemodynamic response and give each lag a coefficient.
+        that of the masker, or of pairs given to ``fit``. Without any, ``"residual"``
+        and ``"hrf_ridge"`` know no haemodynamic response and give each lag a
+        coefficient.
     random_state : None | int | numpy.random.Generator | numpy.random.RandomState
         Source of randomness of ``fit``.
     verbose : bool | str | None
@@ -54,6 +68,8 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         The fitted space of targets.
     grid_ : VolumeGrid | None
         Where the voxels are, where this is known.
+    pairs_like_ : Pairs | None
+        Channels and features of the pairs of fit, without rows; None for arrays.
     y_std_ : ndarray, shape (n_columns,)
         Standard deviation of the errors for each column of ``y``: in training people
         who were left out, for ``"residual"`` and ``"hrf_ridge"``; that of ``y`` itself
@@ -104,22 +120,24 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, groups=None):
+    def fit(self, X, y=None, groups=None):
         """Learn from pairs of EEG and fMRI.
 
         Parameters
         ----------
-        X : array, shape (n_pairs, n_channels, n_bands, n_lags) | (n_pairs, ...)
-            Windows of EEG, as :func:`make_pairs` makes them for the architecture:
-            band power for ``"residual"`` and ``"hrf_ridge"``, which also take columns
-            (n_pairs, n_features); spectrograms for ``"calhas"``; raw windows
-            (n_pairs, n_channels, n_samples) for ``"bricman_*"``.
+        X : Pairs | array, shape (n_pairs, n_channels, n_bands, n_lags) | (n_pairs, ...)
+            Pairs of :func:`make_pairs`, which hold ``y`` and ``groups``, and whose
+            channels and features later ones are compared with. Or windows of EEG, as
+            :func:`make_pairs` makes them for the architecture: band power for
+            ``"residual"`` and ``"hrf_ridge"``, which also take columns (n_pairs,
+            n_features); spectrograms for ``"calhas"``; raw windows (n_pairs,
+            n_channels, n_samples) for ``"bricman_*"``.
         y : array, shape (n_pairs, n_voxels) | (n_pairs, nx, ny, nz) | (n_pairs,)
-            fMRI, in percent signal change without drift.
+            fMRI, in percent signal change without drift. Not beside pairs.
         groups : array, shape (n_pairs,) | None
-            The person of each pair, by which inner folds are made. None is one
-            person; then inner folds are blocks of pairs. The pairs of a person stand
-            in the order of time.
+            The person of each pair, by which inner folds are made. None is one person;
+            then inner folds are blocks of pairs. Pairs of a person stand in the order
+            of time.
 
         Returns
         -------
@@ -136,7 +154,10 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         """
         # What fails on the way must not look fitted.
         self.__dict__.pop("y_std_", None)
-        self._settle()
+        self._settle(X)
+        check_features(X, self.architecture_)
+        self.pairs_like_ = X.pick([]) if isinstance(X, Pairs) else None
+        X, y, groups = unpack_pairs(X, y, groups)
         X = as_windows(X, self.architecture_)
         # Predictions are of the type of y: volumes are large, so float32 where y is.
         is_single = getattr(y, "dtype", None) == np.float32
@@ -144,7 +165,7 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         y, self.y_shape_ = as_targets(y, len(X))
         groups = check_groups(groups, len(X))
         self.x_shape_, self.n_features_in_ = X.shape[1:], X.shape[1]
-        self._set_grid()
+        self.grid_ = find_grid(self.masker_, self.y_shape_)
         rng = check_rng(self.random_state)
         self.target_ = self._make_target(y.shape[1])
         self.target_.fit(y, grid=self.grid_)
@@ -173,12 +194,12 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             squares += (error**2).sum(axis=0)
         return np.sqrt(squares / len(y))
 
-    def partial_fit(self, X, y, groups=None):
+    def partial_fit(self, X, y=None, groups=None):
         """Calibrate on a few minutes of one more person.
 
         Parameters
         ----------
-        X, y : array
+        X, y : Pairs | array
             Pairs of the new person, as in :meth:`fit`.
         groups : array, shape (n_pairs,) | None
             As in :meth:`fit`; used only if the regressor is not fitted yet, when this
@@ -194,9 +215,11 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         Components of fMRI stay those of :meth:`fit`. Ridge regression is shrunk towards
         the coefficients of the group instead of zero, as far as blocks of the new pairs
         that are left out say; networks are trained on for a fifth of their passes.
+        With ``verbose``, it is said how far predictions of these pairs moved.
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, groups)
+        X, y, _ = unpack_pairs(X, y, groups, self.pairs_like_)
         X = self._check_again(X)
         y, shape = as_targets(y, len(X))
         if shape != self.y_shape_:
@@ -204,12 +227,16 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
                 f"y has rows of the shape {shape}, but fit saw {self.y_shape_}. Use "
                 "the same masker."
             )
+        check_same_unit(y.mean(axis=0), self.target_.mean_, self.y_std_)
+        before = self.architecture_.predict(X) if self.verbose else None
         self.architecture_.update(
             X,
             self.target_.encode(y),
             random_state=check_rng(self.random_state),
             verbose=self.verbose,
         )
+        if self.verbose:
+            say_move(before, self.architecture_.predict(X), self.verbose)
         return self
 
     def predict(self, X, return_std=False):
@@ -217,8 +244,9 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array, shape (n_pairs, ...)
-            Windows of EEG as in :meth:`fit`.
+        X : Pairs | array, shape (n_pairs, ...)
+            Windows of EEG as in :meth:`fit`. Channels of pairs may be in another order
+            if those of fit were pairs too.
         return_std : bool
             Also return standard deviations of the errors.
 
@@ -251,7 +279,7 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array, shape (n_pairs, ...)
+        X : Pairs | array, shape (n_pairs, ...)
             Windows of EEG, in the order of time.
         mean_img : Niimg-like | None
             The person's mean volume. With it, the image is that mean changed by the
@@ -266,7 +294,14 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            Without a masker, or a repetition time.
+            Without a masker, or a repetition time; if ``mean_img`` is given and the
+            regressor was not fitted to percentages.
+
+        Warns
+        -----
+        RuntimeWarning
+            If pairs lack volumes, as after bad segments, or are of several recordings:
+            the volumes of the image follow each other.
         """
         from ._images import to_image
 
@@ -281,15 +316,20 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
                 "predict_img needs the repetition time for the header: give the "
                 "estimator t_r= in s, or a masker that has one, as pairs.masker."
             )
-        y = self.predict(X).reshape(len(X), -1)
+        if mean_img is not None:
+            check_percent(self.target_.mean_, self.y_std_)
+        if isinstance(X, Pairs):
+            warn_of_gaps(X)
+        y = self.predict(X)
+        y = y.reshape(len(y), -1)
         return to_image(y, self.masker_, self.masker_t_r_, mean_img)
 
-    def score(self, X, y):
+    def score(self, X, y=None):
         """Compute the skill over the mean of the training pairs.
 
         Parameters
         ----------
-        X, y : array
+        X, y : Pairs | array
             Pairs, as in :meth:`fit`.
 
         Returns
@@ -299,6 +339,7 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             training mean; zero for a prediction that knows nothing.
         """
         check_is_fitted(self)
+        X, y, _ = unpack_pairs(X, y, like=self.pairs_like_)
         y, _ = as_targets(y, len(X))
         error = y - self.predict(X).reshape(len(y), -1)
         reference = y - self.target_.mean_
@@ -306,21 +347,12 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             (error**2).sum(dtype=float) / (reference**2).sum(dtype=float)
         )
 
-    def _settle(self):
+    def _settle(self, X):
         """Turn settings into what is fitted."""
         from ._images import ready_masker
 
         self.masker_ = ready_masker(self.masker)
-        t_r, of_masker = self.t_r, getattr(self.masker_, "t_r", None)
-        if t_r is not None:
-            t_r = float(check_array("t_r", t_r, shape=(), positive=True))
-        if None not in (t_r, of_masker) and abs(t_r / of_masker - 1) > SAME_T_R:
-            raise ValueError(
-                f"t_r is {t_r:g} s, but the masker has {of_masker:g} s. Leave t_r out, "
-                "or correct whichever is wrong."
-            )
-        t_r = of_masker if t_r is None else t_r
-        self.masker_t_r_ = t_r
+        self.masker_t_r_ = t_r = agree_t_r(self.t_r, self.masker_, X)
         if isinstance(self.architecture, Architecture):
             self.architecture_ = clone(self.architecture)
         else:
@@ -328,23 +360,6 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             self.architecture_ = make_architecture(self.architecture)
         if getattr(self.architecture_, "t_r", 0.0) is None:
             self.architecture_.t_r = t_r
-
-    def _set_grid(self):
-        """Find where voxels are, from the masker or from whole volumes."""
-        from ._grid import VolumeGrid
-        from ._images import has_voxels
-
-        self.grid_ = None
-        if len(self.y_shape_) == 3:
-            self.grid_ = VolumeGrid.from_shape(self.y_shape_)
-        elif has_voxels(self.masker_):
-            self.grid_ = VolumeGrid.from_masker(self.masker_)
-            n_columns = int(np.prod(self.y_shape_))
-            if self.grid_.n_voxels != n_columns:
-                raise ValueError(
-                    f"y has {n_columns} columns, but the masker has "
-                    f"{self.grid_.n_voxels} voxels. Give the masker that made y."
-                )
 
     def _make_target(self, n_columns):
         """Return an unfitted space of targets."""
@@ -360,19 +375,8 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
 
     def _check_again(self, X):
         """Check windows against those of fit."""
-        X = as_windows(X, self.architecture_)
-        if X.shape[1:] != self.x_shape_:
-            if X.shape[2:] == self.x_shape_[1:]:
-                raise ValueError(
-                    f"X has {X.shape[1]} features, but EEG2fMRIRegressor is expecting "
-                    f"{self.n_features_in_} features as input (channels, or columns "
-                    "of a 2-D X)."
-                )
-            axes = " x ".join(self.architecture_.axes)
-            raise ValueError(
-                f"X has windows of the shape {X.shape[1:]} ({axes}), but fit saw "
-                f"{self.x_shape_}. Make both with the same settings."
-            )
+        X = as_windows(unpack_pairs(X, like=self.pairs_like_)[0], self.architecture_)
+        check_window_shape(X, self.x_shape_, self.architecture_)
         return X
 
     def __sklearn_is_fitted__(self):

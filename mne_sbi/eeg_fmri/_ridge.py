@@ -24,6 +24,8 @@ _ALPHAS = np.logspace(-3, 4, 22)
 # Responses of the basis with several delays: as far apart as people's peaks are
 # (sd of 1 s; Handwerker et al., NeuroImage 21:1639-1651, 2004).
 _N_DELAYS, _SPREAD = 3, 1.5
+# Blocks of fewer pairs hold one or two each, and agree by chance.
+_LEAST_CALIBRATION = 20
 # Pairs per coefficient from which on each lag can have one of its own.
 _PAIRS_PER_LAG = 20
 
@@ -176,9 +178,18 @@ class HRFRidge(Architecture):
         coef, intercept : ndarray
             Of the shapes of ``coef_`` and ``intercept_``. Coefficients are zero unless
             they predict left-out blocks better by more than two standard errors; the
-            intercept is shrunk by what the mean of so few pairs is uncertain.
+            intercept is shrunk by what the mean of so few pairs is uncertain. Both are
+            zero, with a warning, for fewer than 20 pairs.
         """
         design = self._designs(X, self.lags_)[self.lags_]
+        if len(X) < _LEAST_CALIBRATION:
+            warnings.warn(
+                f"Calibration with {len(X)} pairs changes nothing: fewer than "
+                f"{_LEAST_CALIBRATION} cannot tell whether a change would help.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            return np.zeros_like(self.coef_), np.zeros_like(self.intercept_)
         features, alphas = design.features(X), np.append(_ALPHAS, np.inf)
         groups = np.zeros(len(X), dtype=int)
         folds, noise = inner_folds(groups), Noise(errors, groups, "ar1")

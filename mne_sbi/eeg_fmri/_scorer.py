@@ -65,10 +65,13 @@ class Scorer:
             if len(rows := self._rows_of(person))
         ]
         for person, rows in self.tested:
-            if len(rows) < LEAST_VOLUMES:
+            least = max(LEAST_VOLUMES, 2 * pairs.timeline.gap_volumes)
+            if len(rows) < least:
                 raise ValueError(
                     f"Person {person} has {len(rows)} volumes to test, and scores over "
-                    f"time need {LEAST_VOLUMES} or more. Leave the person out."
+                    f"time need {least}: they are compared with predictions shifted by "
+                    f"gap= ({pairs.timeline.gap_volumes} volumes) or more. Leave the "
+                    "person out, as with pairs.pick(...), or give a smaller gap=."
                 )
             self._check_gaps(person, rows)
         self.people, self.copy_share, self.nulls = [], None, []

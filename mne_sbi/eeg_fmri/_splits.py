@@ -201,6 +201,8 @@ class Timeline:
         recording begins. Without times, pairs are one volume apart.
     gap : float
         In s, or in volumes where there are no times.
+    runs : ndarray of int, shape (n_pairs,) | None
+        The recording of each pair, where it is known.
 
     Attributes
     ----------
@@ -213,7 +215,7 @@ class Timeline:
         time.
     """
 
-    def __init__(self, groups, times, gap):
+    def __init__(self, groups, times, gap, runs=None):
         self.gap = gap
         self.recording = np.empty(len(groups), dtype=int)
         self.position = np.empty(len(groups))
@@ -222,7 +224,10 @@ class Timeline:
             rows = np.flatnonzero(groups == person)
             at = np.arange(len(rows), dtype=float) if times is None else times[rows]
             step = np.diff(at)
-            within = np.concatenate([[0], np.cumsum(step <= 0)])
+            begins = step <= 0
+            if runs is not None:
+                begins |= np.diff(runs[rows]) != 0
+            within = np.concatenate([[0], np.cumsum(begins)])
             if len(rows) > 8 and within[-1] > len(rows) / 4:
                 raise ValueError(
                     f"times of person {person} go back {within[-1]} times in "
@@ -231,7 +236,7 @@ class Timeline:
             self.position[rows] = at
             self.recording[rows] = n_recordings + within
             n_recordings += within[-1] + 1
-            steps.append(step[step > 0])
+            steps.append(step[~begins])
             if len(steps[-1]):
                 shortest = min(shortest, float(np.median(steps[-1])))
         steps = np.concatenate(steps)

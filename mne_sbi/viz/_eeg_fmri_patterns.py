@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, listing
 from ._eeg_fmri_volumes import (
     add_bar,
     array_to_image,
@@ -59,9 +59,11 @@ def plot_patterns(patterns, info, *, bands=None, freqs=None, masker=None, show=T
     """
     import matplotlib.pyplot as plt
 
-    _check_info(info, patterns.topographies.shape[1])
+    from ..eeg_fmri._images import ready_masker
+
+    info = _find_channels(info, patterns)
     names, values = _group_bands(patterns, bands, freqs)
-    masker = patterns.masker if masker is None else masker
+    masker = ready_masker(patterns.masker if masker is None else masker)
     images = None
     if masker is not None:
         images = array_to_image("maps", patterns.maps, masker)
@@ -96,18 +98,35 @@ def plot_patterns(patterns, info, *, bands=None, freqs=None, masker=None, show=T
     return finish(fig, show)
 
 
-def _check_info(info, n_channels):
+def _find_channels(info, patterns):
+    """Return the info of the patterns' channels, by name where these are known."""
     import mne
 
     if not isinstance(info, mne.Info):
         raise TypeError(
             f"info must be an mne.Info, such as pairs.info, got {type(info).__name__}."
         )
+    n_channels = patterns.topographies.shape[1]
+    if patterns.ch_names is not None:
+        missing = [name for name in patterns.ch_names if name not in info["ch_names"]]
+        if missing:
+            raise ValueError(
+                f"info lacks the channels {listing(missing)} of the patterns. Give "
+                "that of the pairs, pairs.info."
+            )
+        rows = [info["ch_names"].index(name) for name in patterns.ch_names]
+        info = mne.pick_info(info, rows, verbose="error")
     if len(info["ch_names"]) != n_channels:
         raise ValueError(
             f"info has {len(info['ch_names'])} channels, and the patterns have "
             f"{n_channels}. Give that of the pairs, or mne.pick_info(info, picks)."
         )
+    if np.isnan([ch["loc"][:3] for ch in info["chs"]]).any():
+        raise ValueError(
+            "info has channels without a position, and topographies need them: call "
+            "raw.set_montage() before make_pairs, or pairs.info.set_montage()."
+        )
+    return info
 
 
 def _group_bands(patterns, bands, freqs):

@@ -70,6 +70,9 @@ def plot_volumes(
     """
     import matplotlib.pyplot as plt
 
+    from ..eeg_fmri._images import ready_masker
+
+    masker = ready_masker(masker)
     rows = np.atleast_1d(check_array("index", index, dtype=int))
     pair = [
         _take_volumes(name, volumes, masker, rows)

@@ -52,6 +52,6 @@ def test_contract(name):
     np.testing.assert_array_equal(y, kept[1])
     assert not [k for k in vars(architecture) if k.endswith("_")]
     # Calibration returns the regressor itself, with predictions of the same kind.
-    assert model.partial_fit(X[:16], y[:16]) is model
+    assert model.partial_fit(X[:24], y[:24]) is model
     after = model.predict(X[:10])
     assert after.shape == found.shape and np.isfinite(after).all()

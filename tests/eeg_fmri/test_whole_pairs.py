@@ -1,0 +1,267 @@
+"""Pairs as a whole: what they hold is compared by name wherever they go."""
+
+import re
+import warnings
+from dataclasses import replace
+
+import nibabel
+import numpy as np
+import pytest
+from mne.utils import catch_logging
+from nilearn.image import mean_img
+from nilearn.maskers import NiftiMasker
+from numpy.testing import assert_array_equal
+
+from mne_sbi import EEG2fMRIRegressor, make_pairs, simulate_eeg_fmri
+from mne_sbi.eeg_fmri import (
+    EEGWindows,
+    Pairs,
+    VolumeTiming,
+    compute_patterns,
+    evaluate,
+)
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return simulate_eeg_fmri(
+        3,
+        n_volumes=60,
+        montage="biosemi16",
+        voxel_size=0.012,
+        random_state=0,
+        verbose=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def pairs(simulated):
+    return make_pairs(
+        simulated.raws,
+        simulated.images,
+        simulated.masker,
+        subject=simulated.subjects,
+        verbose=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(pairs):
+    rest = pairs.pick(["01", "02"])
+    return EEG2fMRIRegressor("hrf_ridge", masker=pairs.masker).fit(rest)
+
+
+def later(simulated, **kwargs):
+    """The last person, with channels in another order, who comes later."""
+    raw = simulated.raws[2]
+    raw = raw.copy().reorder_channels(sorted(raw.ch_names))
+    kwargs = {"subject": "03", "verbose": False, **kwargs}
+    return make_pairs(raw, simulated.images[2], simulated.masker, **kwargs)
+
+
+def test_whole_pairs_are_their_arrays(pairs, fitted):
+    rest, own = pairs.pick(["01", "02"]), pairs.pick("03")
+    by_hand = EEG2fMRIRegressor("hrf_ridge", masker=pairs.masker)
+    by_hand.fit(rest.X, rest.y, rest.groups)
+    assert by_hand.pairs_like_ is None and fitted.pairs_like_.n_pairs == 0
+    assert_array_equal(fitted.predict(own), by_hand.predict(own.X))
+    assert fitted.score(own) == by_hand.score(own.X, own.y)
+    assert_array_equal(
+        EEG2fMRIRegressor("hrf_ridge", masker=pairs.masker)
+        .partial_fit(rest)
+        .partial_fit(own)
+        .predict(own),
+        by_hand.partial_fit(own.X, own.y).predict(own.X),
+    )
+    found = evaluate(by_hand, pairs, baselines=False).table
+    assert found.equals(evaluate(by_hand, *pairs, baselines=False).table)
+
+
+def test_channels_of_a_person_who_comes_later_are_found_by_name(
+    simulated, pairs, fitted
+):
+    own = later(simulated)
+    assert own.ch_names != pairs.ch_names
+    expected = fitted.predict(pairs.pick("03"))
+    np.testing.assert_allclose(fitted.predict(own), expected, atol=1e-5)
+    # An array does not know them.
+    assert np.abs(fitted.predict(own.X) - expected).max() > 0.05
+    matched = own.match(pairs)
+    assert matched.ch_names == pairs.ch_names == tuple(matched.info.ch_names)
+    np.testing.assert_allclose(matched.X, pairs.pick("03").X, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "features, message",
+    [
+        (EEGWindows(standardize=False), "standardize=True and standardize=False"),
+        (EEGWindows(high_pass=None), "high_pass=0.0078125 and high_pass=None"),
+        (EEGWindows(bands={k: (8, 13) for k in "abcde"}), "differ in bands"),
+        ("spectrogram", "differ in features: band_power and spectrogram"),
+    ],
+)
+def test_windows_of_another_kind_are_named(simulated, fitted, features, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(later(simulated, features=features))
+
+
+def test_missing_channels_are_named(simulated, fitted):
+    raw = simulated.raws[2].copy().drop_channels(["Cz"])
+    own = make_pairs(raw, simulated.images[2], simulated.masker, verbose=False)
+    with pytest.raises(ValueError, match="that of 'these' lacks Cz"):
+        fitted.predict(own)
+
+
+def test_architectures_say_which_windows_they_take(simulated, pairs):
+    spectra = later(simulated, features="spectrogram")
+    with pytest.raises(ValueError, match="HRFRidge takes features='band_power', and"):
+        EEG2fMRIRegressor("hrf_ridge").fit(spectra)
+    with pytest.raises(ValueError, match="Calhas takes features='spectrogram', and"):
+        EEG2fMRIRegressor("calhas").fit(pairs)
+
+
+def test_y_is_not_given_twice(pairs):
+    with pytest.raises(TypeError, match="Pairs hold y and groups"):
+        EEG2fMRIRegressor("hrf_ridge").fit(pairs, pairs.y)
+    with pytest.raises(TypeError, match="Pairs hold y, groups and times"):
+        evaluate(EEG2fMRIRegressor("hrf_ridge"), pairs, groups=pairs.groups)
+
+
+def test_pairs_bring_the_repetition_time(pairs, fitted):
+    model = EEG2fMRIRegressor("hrf_ridge").fit(pairs.pick(["01", "02"]))
+    assert model.architecture_.t_r == 2.0
+    own = pairs.pick("03")
+    assert_array_equal(model.predict(own), fitted.predict(own))
+    with pytest.raises(ValueError, match="t_r is 3 s, but the pairs have 2 s"):
+        EEG2fMRIRegressor("hrf_ridge", t_r=3.0).fit(pairs)
+
+
+# ------------------------------------------------------------------- without fMRI
+def test_windows_of_a_recording_without_fmri(simulated, pairs, fitted):
+    raw = simulated.raws[2].copy()
+    raw.reorder_channels(sorted(raw.ch_names))
+    onsets = VolumeTiming(30.0 + 2.0 * np.arange(60), 2.0)
+    X, times = pairs.make_windows(raw, onsets)
+    own = pairs.pick("03")
+    np.testing.assert_allclose(X, own.X, atol=1e-5)
+    np.testing.assert_allclose(times, own.times)
+    # From the beginning on, every 2 s: 30 s until the first whole window, and the
+    # middle of the volume's time.
+    X, times = pairs.make_windows(raw)
+    assert_array_equal(np.diff(times), 2.0)
+    assert times[0] == pytest.approx(31.0) and raw.times[-1] - 3 < times[-1]
+    assert np.isfinite(fitted.predict(X)).all()
+
+
+def test_windows_need_the_channels_and_the_settings(simulated, pairs):
+    raw = simulated.raws[2].copy().drop_channels(["Cz"])
+    raw.info["bads"] = ["Fp1"]
+    with pytest.raises(ValueError, match="lacks the channels Cz, Fp1 of the pairs"):
+        pairs.make_windows(raw)
+    with pytest.raises(ValueError, match="not known how the windows"):
+        replace(pairs, windows=None).make_windows(simulated.raws[2])
+
+
+# ----------------------------------------------------------------------- joining
+def test_other_voxels_of_the_same_number_are_not_joined(simulated):
+    mask = simulated.masker.mask_img_
+    data = np.roll(np.asarray(mask.dataobj), 1, axis=0)
+    moved = nibabel.Nifti1Image(data, mask.affine)
+    image = simulated.images[1]
+    rolled = np.roll(np.asarray(image.dataobj), 1, axis=0)
+    rolled = nibabel.Nifti1Image(rolled, image.affine, image.header)
+    other = make_pairs(
+        simulated.raws[1],
+        rolled,
+        NiftiMasker(moved, standardize=None),
+        subject="02",
+        verbose=False,
+    )
+    own = later(simulated)
+    with pytest.raises(ValueError, match="maskers with other voxels"):
+        Pairs.concatenate([own, other])
+
+
+def test_recordings_that_follow_each_other_are_two(pairs):
+    """The times of the second go on where those of the first ended."""
+    second = np.arange(pairs.n_pairs) % 60 >= 30
+    runs = 2 * pairs.runs + second
+    split = replace(pairs, runs=runs)
+    level = np.where(second, 1.0, -1.0)[:, None] * pairs.y.std()
+    split = replace(split, y=pairs.y + level)
+    model = EEG2fMRIRegressor("hrf_ridge", masker=pairs.masker)
+    known, unknown = (
+        evaluate(model, *what, baselines=False) for what in ([split], list(split))
+    )
+    # What differs between recordings only does not count.
+    assert (known.table["skill"] > unknown.table["skill"]).all()
+
+
+# ------------------------------------------------------------------------- images
+def test_images_say_what_they_lack(pairs, fitted):
+    own = pairs.pick("03")
+    rows = np.r_[:10, 15:40]
+    arrays = ("X", "y", "groups", "times", "runs", "volumes")
+    gappy = replace(own, **{name: getattr(own, name)[rows] for name in arrays})
+    with pytest.warns(RuntimeWarning, match="lack 5 volumes between"):
+        image = fitted.predict_img(gappy)
+    assert image.shape[3] == 35
+    with pytest.warns(RuntimeWarning, match="are of 3 recordings"):
+        fitted.predict_img(pairs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted.predict_img(own)
+
+
+def test_units_of_the_scanner_are_named(simulated, pairs, fitted):
+    own = pairs.pick("03")
+    mean = mean_img(simulated.images[2], copy_header=True)
+    raw_units = 9 * own.y + 900
+    with pytest.raises(ValueError, match="in the units of the scanner. Percent signal"):
+        EEG2fMRIRegressor("hrf_ridge").fit(pairs).partial_fit(own.X, raw_units)
+    other = EEG2fMRIRegressor("hrf_ridge", masker=pairs.masker)
+    other.fit(own.X, raw_units)
+    with pytest.raises(ValueError, match="mean_img is for predictions in percent"):
+        other.predict_img(own.X, mean_img=mean)
+    # It may well be calibrated with such values.
+    other.partial_fit(own.X, raw_units)
+    fitted.predict_img(own, mean_img=mean)
+
+
+# ----------------------------------------------------------------------- patterns
+def test_patterns_know_their_channels(simulated, pairs, fitted):
+    own = later(simulated)
+    patterns = compute_patterns(fitted, own, n_patterns=1)
+    assert patterns.ch_names == pairs.ch_names
+    by_hand = compute_patterns(fitted, pairs.pick("03").X, n_patterns=1)
+    np.testing.assert_allclose(patterns.topographies, by_hand.topographies, atol=1e-4)
+    assert by_hand.ch_names is None
+    first, second = (
+        patterns.plot(info, bands=pairs.bands, show=False)
+        for info in (pairs.info, own.info)
+    )
+    images = [
+        [np.asarray(image.get_array()) for ax in fig.axes for image in ax.images]
+        for fig in (first, second)
+    ]
+    for one, other in zip(*images, strict=True):
+        np.testing.assert_allclose(one, other)
+    with pytest.raises(ValueError, match="info lacks the channels Cz of the patterns"):
+        patterns.plot(simulated.raws[2].copy().drop_channels(["Cz"]).info)
+    nowhere = pairs.info.copy()
+    nowhere.set_montage(None)
+    with pytest.raises(ValueError, match=r"call raw.set_montage\(\) before make_pairs"):
+        patterns.plot(nowhere)
+
+
+def test_calibration_says_how_far_it_moved(pairs):
+    rest, own = pairs.pick(["01", "02"]), pairs.pick("03")
+    model = EEG2fMRIRegressor("hrf_ridge", verbose=True).fit(rest)
+    with catch_logging() as log, pytest.warns(RuntimeWarning, match="8 pairs changes"):
+        model.partial_fit(own.X[:8], own.y[:8])
+    assert "Predictions stay as they were (8 pairs" in log.getvalue()
+    # Someone whose fMRI follows EEG five times as strongly, without noise.
+    with catch_logging() as log:
+        model.partial_fit(own.X, 5 * model.predict(own))
+    moved = float(re.search(r"moved by (\d+)% of", log.getvalue())[1])
+    assert 200 < moved < 410
