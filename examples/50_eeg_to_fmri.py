@@ -18,9 +18,9 @@ own, these lines answer it for people who took no part in the training:
    masker = NiftiMasker(mask_img="mask.nii.gz", standardize=None)
    pairs = make_pairs(raws, scans, masker, subject=people)
    regressor = EEG2fMRIRegressor(masker=pairs.masker, random_state=0)
-   evaluation = evaluate(regressor, *pairs)            # leaves out one person at a time
+   evaluation = evaluate(regressor, pairs)             # leaves out one person at a time
    print(evaluation)
-   img = regressor.fit(pairs.X, pairs.y, pairs.groups).predict_img(X_of_somebody)
+   img = regressor.fit(pairs).predict_img(pairs_of_somebody)
 
 No real recording can be part of this example. Synthetic ones take their place, and have
 an advantage: it is known how much of their fMRI the EEG can tell at all.
@@ -102,7 +102,7 @@ mean_volumes = {
 regressor = EEG2fMRIRegressor(masker=masker, random_state=0)
 evaluation = evaluate(
     regressor,
-    *pairs,
+    pairs,
     baselines=Baselines(motion=motion),
     masker=masker,
     mean_volumes=mean_volumes,
@@ -134,7 +134,7 @@ model[["n_volumes", "skill", "r", "r_null95", "p", "share_above"]].round(3)
 # the same data:
 
 shuffled = evaluate(
-    regressor, *pairs, cv="shuffled", baselines=False, ceiling=visible, random_state=0
+    regressor, pairs, cv="shuffled", baselines=False, ceiling=visible, random_state=0
 )
 print(shuffled.verdicts["leak"], end="\n\n")
 for each in (evaluation, shuffled):
@@ -205,12 +205,12 @@ for name, cheat in cheats.items():
 
 person = people[-1]
 rest, own = pairs.pick(people[:-1]), pairs.pick(person)
-regressor.fit(rest.X, rest.y, rest.groups)
-predicted = regressor.predict_img(own.X)
+regressor.fit(rest)
+predicted = regressor.predict_img(own)
 zooms = ", ".join(f"{zoom:g}" for zoom in predicted.header.get_zooms())
 print(f"volumes of the shape {predicted.shape}, voxels and TR: {zooms}")
 mean = mean_img(simulated.images[-1], copy_header=True)
-like_scanner = masker.transform(regressor.predict_img(own.X, mean_img=mean))
+like_scanner = masker.transform(regressor.predict_img(own, mean_img=mean))
 for name, values in (("measured", masker.transform(mean)), ("predicted", like_scanner)):
     print(f"mean over the brain, {name}: {values.mean():.0f}")
 
@@ -219,7 +219,7 @@ for name, values in (("measured", masker.transform(mean)), ("predicted", like_sc
 # with a colour scale of its own, and the correlation over time at each voxel.
 
 where = people.index(person)
-y_predicted, y_std = regressor.predict(own.X, return_std=True)
+y_predicted, y_std = regressor.predict(own, return_std=True)
 strongest = int((y_predicted**2).sum(axis=1).argmax())
 plot_volumes(
     own.y,
@@ -246,7 +246,7 @@ plot_time_courses(own.times, own.y, y_predicted, y_std, picks=best, show=False)
 # What the prediction uses of the EEG, and where it goes: topographies of each band at
 # the strongest lag, the strength at each lag, and the voxels that change.
 
-patterns = compute_patterns(regressor, own.X, n_patterns=2)
+patterns = compute_patterns(regressor, own, n_patterns=2)
 print(patterns)
 patterns.plot(own.info, bands=own.bands, show=False)
 
@@ -259,9 +259,8 @@ patterns.plot(own.info, bands=own.bands, show=False)
 # regressor stays where it was, which is better than to follow noise.
 
 begin, end = own.times[0] + 180.0, own.times[0] + 210.0
-few, later = own.times < begin, own.times >= end
-print(f"{few.sum()} pairs for calibration, {later.sum()} for the test")
-before = regressor.score(own.X[later], own.y[later])
-regressor.partial_fit(own.X[few], own.y[few])
-after = regressor.score(own.X[later], own.y[later])
+few, later = own.take(own.times < begin), own.take(own.times >= end)
+print(f"{few.n_pairs} pairs for calibration, {later.n_pairs} for the test")
+before = regressor.score(later)
+after = regressor.partial_fit(few).score(later)
 print(f"skill over the mean: {before:.3f} before, {after:.3f} after calibration")

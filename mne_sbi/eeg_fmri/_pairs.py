@@ -7,7 +7,8 @@ import numpy as np
 
 from .._checks import check_array, check_option, did_you_mean, listing
 from .._frozen import FrozenArrays
-from ._alignment import SAME_T_R, VolumeTiming
+from ._alignment import VolumeTiming
+from ._alike import check_alike
 from ._eeg_samples import eeg_channels
 from ._eeg_windows import FEATURES, EEGWindows
 
@@ -149,9 +150,55 @@ class Pairs(FrozenArrays):
                 f"There are no pairs of {listing(list(map(repr, missing)))}.{hint} The "
                 f"people are {listing(list(map(repr, known)))}."
             )
-        rows = np.isin(self.groups, wanted)
-        chosen = {name: getattr(self, name)[rows] for name in _PER_PAIR}
-        return replace(self, **chosen)
+        return self.take(np.isin(self.groups, wanted))
+
+    def take(self, rows):
+        """Take some pairs.
+
+        Parameters
+        ----------
+        rows : array of int | array of bool, shape (n_pairs,)
+            Their numbers, or a mask, such as ``pairs.times < 120``.
+
+        Returns
+        -------
+        pairs : Pairs
+            These.
+        """
+        rows = np.asarray(rows)
+        if not rows.size:
+            rows = rows.astype(int)
+        return replace(self, **{name: getattr(self, name)[rows] for name in _PER_PAIR})
+
+    def common(self, other):
+        """Take the volumes that other pairs of the same recordings have too.
+
+        Windows of different length lack different volumes.
+
+        Parameters
+        ----------
+        other : Pairs
+            With other features, made of the same recordings in the same order.
+
+        Returns
+        -------
+        mine, theirs : Pairs
+            The same volumes in the same order.
+
+        Raises
+        ------
+        ValueError
+            If a recording is not the same person's in both.
+        """
+        rows = {key: row for row, key in enumerate(_volume_keys(other))}
+        mine = self.take([key in rows for key in _volume_keys(self)])
+        theirs = other.take([rows[key] for key in _volume_keys(mine)])
+        if (mine.groups != theirs.groups).any():
+            raise ValueError(
+                "The recordings are of other people, or in another order: give both "
+                "calls of make_pairs the same lists."
+            )
+        return mine, theirs
 
     def match(self, like):
         """Bring the channels into the order of other pairs.
@@ -172,7 +219,7 @@ class Pairs(FrozenArrays):
             If they differ in channels, features, bands, repetition time or voxels.
         """
         check_same_channels([like.ch_names, self.ch_names], ("theirs", "these"))
-        _check_like(self, like)
+        check_alike(self, like)
         order = [self.ch_names.index(name) for name in like.ch_names]
         if order == list(range(len(order))):
             return self
@@ -269,6 +316,11 @@ class Pairs(FrozenArrays):
         return replace(first, **joined)
 
 
+def _volume_keys(pairs):
+    """Return the recording and the number of each volume."""
+    return [*zip(pairs.runs.tolist(), pairs.volumes.tolist(), strict=True)]
+
+
 def check_same_channels(ch_names, people=None):
     """Check that recordings have the same channels, in any order.
 
@@ -309,46 +361,3 @@ def _reorder(pairs, order):
     if pairs.info is None:
         return None
     return mne.pick_info(pairs.info, order, verbose="error")
-
-
-def _check_like(pairs, first):
-    """Compare pairs with the first ones."""
-    for name in ("features", "bands"):
-        mine, its = getattr(pairs, name), getattr(first, name)
-        if mine != its:
-            raise ValueError(f"The pairs differ in {name}: {its} and {mine}.")
-    if None not in (pairs.windows, first.windows):
-        for name in ("standardize", "high_pass"):
-            mine, its = (getattr(each.windows, name) for each in (pairs, first))
-            if mine != its:
-                raise ValueError(
-                    f"The pairs were made with {name}={its} and {name}={mine}: use the "
-                    "same EEGWindows for all recordings."
-                )
-    if abs(pairs.t_r / first.t_r - 1) > SAME_T_R:
-        raise ValueError(
-            f"The pairs differ in repetition time: {first.t_r:g} and {pairs.t_r:g} s. "
-            "Lags mean other times then: treat them separately."
-        )
-    for name in ("X", "y"):
-        mine, its = getattr(pairs, name).shape[1:], getattr(first, name).shape[1:]
-        if mine != its:
-            raise ValueError(
-                f"{name} has pairs of the shapes {its} and {mine}. Use the same "
-                "sampling rate, windows and mask for all recordings."
-            )
-    masks = [getattr(each.masker, "mask_img_", None) for each in (first, pairs)]
-    if masks[0] is not masks[1] and None not in masks and not _same_image(*masks):
-        raise ValueError(
-            "The pairs have maskers with other voxels: give make_pairs the same masker "
-            "for all recordings."
-        )
-
-
-def _same_image(first, second):
-    """Tell whether two masks have the same voxels at the same place."""
-    return (
-        first.shape == second.shape
-        and np.allclose(first.affine, second.affine, atol=1e-4)
-        and np.array_equal(np.asanyarray(first.dataobj), np.asanyarray(second.dataobj))
-    )

@@ -156,7 +156,7 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         self.__dict__.pop("y_std_", None)
         self._settle(X)
         check_features(X, self.architecture_)
-        self.pairs_like_ = X.pick([]) if isinstance(X, Pairs) else None
+        self.pairs_like_ = X.take([]) if isinstance(X, Pairs) else None
         X, y, groups = unpack_pairs(X, y, groups)
         X = as_windows(X, self.architecture_)
         # Predictions are of the type of y: volumes are large, so float32 where y is.

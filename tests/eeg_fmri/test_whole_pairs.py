@@ -162,7 +162,34 @@ def test_windows_need_the_channels_and_the_settings(simulated, pairs):
         replace(pairs, windows=None).make_windows(simulated.raws[2])
 
 
-# ----------------------------------------------------------------------- joining
+# -------------------------------------------------------------- taking and joining
+def test_pairs_that_are_taken(pairs):
+    early = pairs.take(pairs.times < 60)
+    assert early.n_pairs == 3 * 15 and early.times.max() < 60
+    assert_array_equal(early.X[:15], pairs.X[:15])
+    assert_array_equal(pairs.take([5, 2]).volumes, pairs.volumes[[5, 2]])
+    assert pairs.take([]).n_pairs == 0 and pairs.take([]).ch_names == pairs.ch_names
+
+
+def test_common_volumes_of_other_features(simulated, pairs):
+    spectra = make_pairs(
+        simulated.raws,
+        simulated.images,
+        simulated.masker,
+        features=EEGWindows("spectrogram", n_skip=3),
+        subject=simulated.subjects,
+        verbose=False,
+    )
+    assert spectra.n_pairs != pairs.n_pairs
+    mine, theirs = spectra.common(pairs)
+    assert mine.n_pairs == theirs.n_pairs == min(spectra.n_pairs, pairs.n_pairs)
+    for name in ("groups", "runs", "volumes"):
+        assert_array_equal(getattr(mine, name), getattr(theirs, name))
+    assert mine.features == "spectrogram" and theirs.features == "band_power"
+    with pytest.raises(ValueError, match="of other people, or in another order"):
+        spectra.common(replace(pairs, groups=pairs.groups[::-1]))
+
+
 def test_other_voxels_of_the_same_number_are_not_joined(simulated):
     mask = simulated.masker.mask_img_
     data = np.roll(np.asarray(mask.dataobj), 1, axis=0)
@@ -201,8 +228,7 @@ def test_recordings_that_follow_each_other_are_two(pairs):
 def test_images_say_what_they_lack(pairs, fitted):
     own = pairs.pick("03")
     rows = np.r_[:10, 15:40]
-    arrays = ("X", "y", "groups", "times", "runs", "volumes")
-    gappy = replace(own, **{name: getattr(own, name)[rows] for name in arrays})
+    gappy = own.take(rows)
     with pytest.warns(RuntimeWarning, match="lack 5 volumes between"):
         image = fitted.predict_img(gappy)
     assert image.shape[3] == 35
