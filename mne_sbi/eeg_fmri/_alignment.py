@@ -15,6 +15,8 @@ _MANY_MISSING = 0.1
 # Two repetition times are the same up to this part. Clocks differ by 1e-4 at most;
 # headers are rounded to 10 ms.
 SAME_T_R = 0.01
+# Seconds above which a repetition time must be in another unit.
+LONGEST_T_R = 60.0
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -170,8 +172,8 @@ def align_volumes(
         else:
             grid = fit_grid(times, t_r, tolerance, sample, source)
             _check_same_t_r(grid.period, t_r, source)
-            _check_not_multiple(grid, n_volumes, source)
-            first, n_volumes = _place(grid, n_volumes, first_onset, duration)
+            _check_not_multiple(grid, t_r, n_volumes, source)
+            first, n_volumes = _place(grid, n_volumes, first_onset, duration, source)
             timing = _count(grid, first, n_volumes)
         check_inside(timing, duration)
         if len(times) == 1:
@@ -195,10 +197,20 @@ def _check_settings(n_volumes, t_r, tolerance):
     if n_volumes is not None:
         n_volumes = check_count("n_volumes", n_volumes)
     if t_r is not None:
-        t_r = float(check_array("t_r", t_r, shape=(), positive=True))
+        t_r = check_t_r(t_r)
     if tolerance is not None:
         tolerance = float(check_array("tolerance", tolerance, shape=(), positive=True))
     return n_volumes, t_r, tolerance
+
+
+def check_t_r(t_r):
+    """Check a repetition time that a caller gave, and return it in s."""
+    t_r = float(check_array("t_r", t_r, shape=(), positive=True))
+    if t_r > LONGEST_T_R:
+        raise ValueError(
+            f"t_r is in s; {t_r:g} looks like ms: give t_r={t_r / 1000!r}."
+        )
+    return t_r
 
 
 def _from_one_marker(onset, source, n_volumes, t_r):
@@ -215,14 +227,20 @@ def _from_one_marker(onset, source, n_volumes, t_r):
     return VolumeTiming(onset + t_r * np.arange(n_volumes), t_r)
 
 
-def _check_not_multiple(grid, n_volumes, source):
-    """Check that there is not one marker for each volume at several times t_r."""
+def _check_not_multiple(grid, t_r, n_volumes, source):
+    """Check that the markers do not come every few t_r because t_r is wrong."""
     step = float(np.median(np.diff(grid.slots))) if len(grid.slots) > 1 else 1.0
-    if step >= 2 and n_volumes == len(grid.slots):
+    if t_r is None or n_volumes is None or step < 2:
+        return
+    span = grid.slots[-1] - grid.slots[0] + 1
+    # Where every second marker is lost, the markers reach over as many volumes as the
+    # scan has; where t_r is wrong, over a multiple.
+    n_steps = round((span - 1) / step) + 1
+    if abs(n_steps - n_volumes) < abs(span - n_volumes):
         raise ValueError(
-            f"There is one marker ({source}) for each of {n_volumes} volumes, every "
-            f"{step * grid.period:.6g} s, so t_r is not {grid.period:.6g} s. Correct "
-            "t_r, or the image's header with img.header.set_zooms(...)."
+            f"The markers {source} for {n_volumes} volumes come every "
+            f"{step * grid.period:.6g} s, so t_r is not {t_r:g} s. Correct t_r, or the "
+            "image's header with img.header.set_zooms(...)."
         )
 
 
@@ -235,7 +253,7 @@ def _check_same_t_r(period, t_r, source):
         )
 
 
-def _place(grid, n_volumes, first_onset, duration):
+def _place(grid, n_volumes, first_onset, duration, source):
     """Decide which slot of the grid is the first volume."""
     low, high = grid.slots[0], grid.slots[-1]
     if first_onset is not None:
@@ -259,32 +277,58 @@ def _place(grid, n_volumes, first_onset, duration):
     if n_volumes != high - low + 1:
         # Where the recording begins or ends does not tell: it may have been started
         # late or stopped early as well as lost a marker.
-        _refuse_to_guess(grid, n_volumes, duration)
+        _refuse_to_guess(grid, n_volumes, duration, source)
     return low, n_volumes
 
 
-def _refuse_to_guess(grid, n_volumes, duration):
+def _refuse_to_guess(grid, n_volumes, duration, source):
     """Say that the first volume could be at several places."""
     low, high = grid.slots[0], grid.slots[-1]
     first, other = grid.onset(np.array([low, high - n_volumes + 1]))
     span = high - low + 1
+    problem = (
+        f"The markers {source} reach over {span} volumes, but n_volumes is {n_volumes}"
+    )
     if span < n_volumes:
         early = VolumeTiming(first + grid.period * np.arange(n_volumes), grid.period)
-        # Volumes cannot begin before the recording.
-        lost = (
-            f"If markers of its first volumes are lost, give first_onset={other:.6g}."
-            if other >= 0
-            else ""
-        )
-        check_inside(early, duration, lost)
+        has_room_before = other > -0.5 * grid.period
+        if _count_inside(early, duration) < n_volumes:
+            if has_room_before:
+                raise ValueError(
+                    _lost_at_the_beginning(problem, other, early, duration)
+                )
+            check_inside(early, duration, f"{problem}. ")
+        if not has_room_before:
+            raise ValueError(
+                f"{problem}. Give align_volumes first_onset={first:.6g} if markers at "
+                "the end are lost: there is no room for all others before the first. "
+                "If these are not the markers of volumes, give others as event=; "
+                "numbers in a list are taken for onsets in s."
+            )
         when = "markers at the end are lost", "markers at the beginning are lost"
     else:
         when = "the last have no volume", "the first are of dummy volumes"
     raise ValueError(
-        f"The markers reach over {span} volumes, but n_volumes is {n_volumes}: it is "
-        f"not clear which is the scan's first. Give align_volumes "
+        f"{problem}: it is not clear which is the scan's first. Give align_volumes "
         f"first_onset={first:.6g} if {when[0]}, or first_onset={other:.6g} if "
         f"{when[1]}; make_pairs takes the result as timing=."
+    )
+
+
+def _lost_at_the_beginning(problem, other, early, duration):
+    """Say what to do if the recording has room for a whole scan before it only.
+
+    The other explanation comes last: where it is wrong, its remedy gives each volume
+    the EEG of the next, and nothing would tell.
+    """
+    n_fit = _count_inside(early, duration)
+    return (
+        f"{problem}. If markers of the first volumes are lost, give align_volumes "
+        f"first_onset={other:.6g}; make_pairs takes the result as timing=. The "
+        f"recording ends at {duration:.6g} s, so markers at the end can be lost only "
+        "if the EEG was stopped before the scan ended. Only if you know that it was: "
+        f"{n_fit} volumes fit; leave the others out, with "
+        f"nilearn.image.index_img(bold_img, slice(0, {n_fit})) and n_volumes={n_fit}."
     )
 
 
@@ -302,7 +346,12 @@ def _count(grid, first, n_volumes):
     )
 
 
-def check_inside(timing, duration, hint=""):
+def _count_inside(timing, duration):
+    """Count the volumes of which at least half is inside the recording."""
+    return int((timing.onsets + 0.5 * timing.t_r <= duration).sum())
+
+
+def check_inside(timing, duration, problem=""):
     """Check that a recording covers a scan, up to half of its last volume.
 
     Parameters
@@ -311,8 +360,8 @@ def check_inside(timing, duration, hint=""):
         Of the scan.
     duration : float
         Of the recording, in s.
-    hint : str
-        What else could be the reason, for the message.
+    problem : str
+        What the message begins with.
 
     Raises
     ------
@@ -327,12 +376,12 @@ def check_inside(timing, duration, hint=""):
             f"first {n_before} volumes have no EEG. Leave them out, with "
             f"nilearn.image.index_img(bold_img, slice({n_before}, None))."
         )
-    n_fit = int((timing.onsets + 0.5 * timing.t_r <= duration).sum())
+    n_fit = _count_inside(timing, duration)
     if n_fit < len(timing):
         raise ValueError(
-            f"The recording ends at {duration:.6g} s, before the scan, whose last of "
-            f"{len(timing)} volumes begins at {timing.onsets[-1]:.6g} s: {n_fit} "
-            "volumes fit. If the EEG was stopped early, leave the others out, with "
-            f"nilearn.image.index_img(bold_img, slice(0, {n_fit})) and "
-            f"n_volumes={n_fit}. {hint}".rstrip()
+            f"{problem}The recording ends at {duration:.6g} s, before the scan, whose "
+            f"last of {len(timing)} volumes begins at {timing.onsets[-1]:.6g} s: "
+            f"{n_fit} volumes fit. If the EEG was stopped early, leave the others out, "
+            f"with nilearn.image.index_img(bold_img, slice(0, {n_fit})) and "
+            f"n_volumes={n_fit}."
         )

@@ -1,16 +1,15 @@
 """From a 4-D image to percent signal change in voxels or parcels."""
 
-import warnings
+import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._checks import check_array, check_option
-from ._alignment import SAME_T_R
+from ._alignment import LONGEST_T_R, SAME_T_R, check_t_r
+from ._bold_values import mask_bold, region_of
 from ._images import has_voxels, ready_masker
 
-# Seconds above which a repetition time in a header must be in another unit.
-_LONGEST_T_R = 60.0
 _PER_SECOND = {"sec": 1.0, "msec": 1e3, "usec": 1e6}
 # Columns that are cleaned at once, in double precision.
 _N_AT_ONCE = 20_000
@@ -29,7 +28,9 @@ class BoldSignal:
     unusable : str
         What is done with columns that are constant, or whose mean is not above their
         standard deviation, so that percent of it mean nothing: ``"raise"`` an error, or
-        set them to ``"zero"``.
+        set them to ``"zero"``. Voxels that are NaN at all times are taken for constant
+        zeros with the latter; in a parcel, or where the masker smooths, the others
+        count then.
 
     Examples
     --------
@@ -66,12 +67,22 @@ def load_bold(bold_img, t_r=None):
 
     Raises
     ------
+    TypeError
+        If it is neither a path nor an image.
     ValueError
         If the image is not 4-D, the header has no repetition time and ``t_r`` is not
         given, or they differ by more than one percent.
     """
+    from nibabel.spatialimages import SpatialImage
     from nilearn.image import load_img
 
+    # nilearn takes a list too, and joins the images in it.
+    if not isinstance(bold_img, str | os.PathLike | SpatialImage | list | tuple):
+        raise TypeError(
+            "bold_img must be a path or a nibabel image, got "
+            f"{type(bold_img).__name__}. For an array, give nibabel.Nifti1Image(array, "
+            "affine), with the affine of the scan."
+        )
     img = load_img(bold_img)
     if len(img.shape) != 4 or img.shape[3] < 2:
         raise ValueError(
@@ -80,8 +91,8 @@ def load_bold(bold_img, t_r=None):
         )
     of_header = _header_t_r(img)
     if t_r is not None:
-        t_r = float(check_array("t_r", t_r, shape=(), positive=True))
-    if of_header > _LONGEST_T_R and t_r is None:
+        t_r = check_t_r(t_r)
+    if of_header > LONGEST_T_R and t_r is None:
         raise ValueError(
             f"The image's header has a repetition time of {of_header:g} s. If it means "
             "milliseconds, correct it with img.header.set_xyzt_units('mm', 'msec')."
@@ -137,18 +148,22 @@ def fit_masker(masker, images, t_r=None):
     Raises
     ------
     TypeError
-        If it is no masker.
+        If it is no masker of voxels, labels or maps.
     ValueError
         If it changes the signal by itself, its mask is empty, or it has another
         repetition time.
     """
     from nilearn.image import mean_img
+    from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker, NiftiMasker
     from sklearn.base import clone
 
-    if masker is None:
+    if not isinstance(masker, NiftiMasker | NiftiLabelsMasker | NiftiMapsMasker):
         raise TypeError(
-            "masker must be a nilearn masker: give nilearn.maskers.NiftiMasker() for "
-            "all voxels of the head, or one with mask_img or labels_img."
+            "masker must be a nilearn masker of the kind NiftiMasker, "
+            "NiftiLabelsMasker or NiftiMapsMasker, got "
+            f"{type(masker).__name__}. For all voxels of the head, give "
+            "nilearn.maskers.NiftiMasker(); for a mask, NiftiMasker(mask_img=...); for "
+            "regions, NiftiLabelsMasker(labels_img=...)."
         )
     is_open = has_voxels(masker) and getattr(masker, "mask_img", "") is None
     if is_open and getattr(masker, "mask_img_", None) is None:
@@ -166,7 +181,7 @@ def fit_masker(masker, images, t_r=None):
             f"The masker has {names} set, which takes the mean away that percent are "
             "of. Leave it out: drift is removed here, see BoldSignal(high_pass=...)."
         )
-    if not _region(masker)[0].any():
+    if not region_of(masker)[0].any():
         raise ValueError("The mask is empty: give one that is true somewhere.")
     return _complete(masker, t_r)
 
@@ -188,7 +203,7 @@ def _complete(masker, t_r):
     return clone(masker).set_params(**told).fit() if told else masker
 
 
-def read_bold(img, masker, t_r, signal=None):
+def read_bold(img, masker, t_r, signal=None, onsets=None):
     """Compute percent signal change without drift.
 
     Parameters
@@ -201,6 +216,8 @@ def read_bold(img, masker, t_r, signal=None):
         Repetition time in s.
     signal : BoldSignal | None
         Settings.
+    onsets : ndarray, shape (n_volumes,) | None
+        As :func:`percent_change` takes them.
 
     Returns
     -------
@@ -213,100 +230,12 @@ def read_bold(img, masker, t_r, signal=None):
         If the mask and the image do not overlap, values are not finite, or columns are
         not usable.
     """
-    return percent_change(mask_bold(img, masker), t_r, signal or BoldSignal())
+    signal = signal or BoldSignal()
+    values = mask_bold(img, masker, signal.unusable)
+    return percent_change(values, t_r, signal, onsets)
 
 
-def mask_bold(img, masker):
-    """Take the values of voxels, or parcels, out of an image.
-
-    Parameters
-    ----------
-    img : nibabel image
-        4-D.
-    masker : nilearn masker
-        Fitted.
-
-    Returns
-    -------
-    values : ndarray, shape (n_volumes, n_columns)
-        As the masker gives them.
-
-    Raises
-    ------
-    ValueError
-        If the mask and the image do not overlap, or values are not finite.
-    """
-    region, affine = _region(masker)
-    inside = _check_overlap(region, affine, img)
-    same_grid = region.shape == img.shape[:3] and np.allclose(affine, img.affine)
-    if same_grid and not getattr(masker, "smoothing_fwhm", None):
-        used = np.zeros(img.shape[:3], dtype=bool)
-        used[tuple(inside.T)] = True
-    else:
-        used = np.ones(img.shape[:3], dtype=bool)  # what is interpolated or smoothed
-    _check_finite(np.asanyarray(img.dataobj), used)
-    with warnings.catch_warnings():
-        # It is False by default, and the caller can do nothing better.
-        warnings.filterwarnings("ignore", "boolean values for 'standardize'")
-        return np.asarray(masker.transform(img))
-
-
-def _region(masker):
-    """Return where a masker takes values from: bool (nx, ny, nz), and its affine."""
-    for name in ("labels_img_", "maps_img_", "mask_img_"):
-        image = getattr(masker, name, None)
-        if image is not None:
-            break
-    data = np.asanyarray(image.dataobj)
-    if name == "labels_img_":
-        region = data != masker.background_label
-    else:
-        region = (data != 0).reshape(*data.shape[:3], -1).any(axis=-1)
-    return region, image.affine
-
-
-def _check_overlap(region, affine, img):
-    """Return the image's voxels that lie in the region."""
-    places = np.argwhere(region)
-    places = places @ affine[:3, :3].T + affine[:3, 3]
-    inverse = np.linalg.inv(img.affine)
-    voxels = np.rint(places @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)
-    inside = ((voxels >= 0) & (voxels < img.shape[:3])).all(axis=1)
-    if not inside.any():
-        corners = np.array([[0, 0, 0], img.shape[:3]]) @ img.affine[:3, :3].T
-        corners = np.sort(corners + img.affine[:3, 3], axis=0)
-        raise ValueError(
-            "The mask and the image do not overlap: the mask reaches "
-            f"{_span(places.min(0), places.max(0))}, the image {_span(*corners)}. Are "
-            "they in the same space? Give a mask in the image's own, for example "
-            "nilearn.masking.compute_epi_mask(bold_img)."
-        )
-    return voxels[inside]
-
-
-def _span(low, high):
-    return ", ".join(
-        f"{axis} from {a:.0f} to {b:.0f} mm"
-        for axis, a, b in zip("xyz", low, high, strict=True)
-    )
-
-
-def _check_finite(data, used):
-    """Refuse NaN in voxels that are used. nilearn would take them for zeros."""
-    if not np.issubdtype(data.dtype, np.inexact):
-        return
-    bad = ~np.isfinite(data[used])
-    if bad.any():
-        raise ValueError(
-            f"bold_img has {bad.sum()} values that are NaN or infinite, in "
-            f"{bad.any(axis=1).sum()} voxels and {bad.any(axis=0).sum()} of "
-            f"{bad.shape[1]} volumes. Give a mask without these voxels, or a scan "
-            "without these volumes, nilearn.image.index_img(bold_img, slice(...)), and "
-            "the onsets of the others as timing."
-        )
-
-
-def percent_change(values, t_r, signal):
+def percent_change(values, t_r, signal, onsets=None):
     """Turn values into percent of their mean, without drift.
 
     Parameters
@@ -317,6 +246,9 @@ def percent_change(values, t_r, signal):
         Repetition time in s.
     signal : BoldSignal
         Settings.
+    onsets : ndarray, shape (n_volumes,) | None
+        When the volumes begin, in s, if some of the scan have been left out. ``None``
+        for all of them.
 
     Returns
     -------
@@ -328,29 +260,30 @@ def percent_change(values, t_r, signal):
     ValueError
         If columns are not usable, or nothing is left beside the drift.
     """
-    from nilearn.signal import clean
-
     n_volumes = len(values)
     high_pass = signal.high_pass
-    n_cosines = 0 if high_pass is None else int(2 * n_volumes * t_r * high_pass)
+    numbers = np.arange(n_volumes)
+    if onsets is not None:
+        numbers = (onsets - onsets[0]) / t_r
+    n_all = round(numbers[-1]) + 1
+    n_cosines = 0 if high_pass is None else int(2 * n_all * t_r * high_pass)
     if n_cosines > n_volumes // 2:
         raise ValueError(
             f"high_pass={high_pass:g} Hz takes {n_cosines} of {n_volumes} volumes' "
             f"freedom at a repetition time of {t_r:g} s. Give a lower one."
         )
     usable = _find_usable(values, signal.unusable)
+    # What nilearn.signal.clean does, but of the times that are there.
+    phase = np.pi * (numbers + 0.5) / n_all
+    drift, _ = np.linalg.qr(np.cos(phase[:, np.newaxis] * np.arange(n_cosines + 1)))
     y = np.zeros(values.shape, dtype=np.float32)
-    drift = {"filter": "cosine", "high_pass": high_pass} if n_cosines else {}
     columns = np.flatnonzero(usable)
     for start in range(0, len(columns), _N_AT_ONCE):
         part = columns[start : start + _N_AT_ONCE]
-        y[:, part] = clean(
-            values[:, part].astype(float),
-            detrend=False,
-            standardize="psc",
-            t_r=t_r,
-            **(drift or {"filter": False}),
-        )
+        block = values[:, part].astype(float)
+        mean = block.mean(axis=0)
+        block -= mean  # first, for precision
+        y[:, part] = 100 * (block - drift @ (drift.T @ block)) / np.abs(mean)
     return y
 
 

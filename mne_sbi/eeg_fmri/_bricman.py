@@ -6,6 +6,7 @@ import numpy as np
 
 from .._checks import check_array
 from ._base import NetworkArchitecture
+from ._eeg_windows import MEMORY
 
 # Passes without a smaller loss before the learning rate falls, and to what share.
 _PATIENCE, _FACTOR = 10, 0.1
@@ -154,10 +155,14 @@ class BricmanDense(NetworkArchitecture):
             raise ValueError(f"pool must be a whole number from 1 on, got {pool}.")
         rest = n_samples % pool
         if rest:
+            # The next rate that pool divides, so that it divides any whole seconds.
+            rate = math.ceil(n_samples / MEMORY / pool) * pool
             raise ValueError(
                 f"pool={pool} does not divide the {n_samples} samples of a window. "
-                f"Leave the {rest} oldest samples out (X[:, :, {rest}:]), or give "
-                "another pool."
+                f"Make the windows with a sampling rate times duration that {pool} "
+                f"divides, for example EEGWindows('raw', sfreq={rate}) with the "
+                f"default duration of {MEMORY:g} s; or leave the {rest} oldest samples "
+                f"out (X[:, :, {rest}:]), or give another pool."
             )
         return n_channels, n_samples // pool
 

@@ -8,8 +8,20 @@ from .._checks import listing
 
 # Windows that are transformed at once.
 _N_AT_ONCE = 64
-# Channels that are often read from file as EEG, because the format has no types.
-_NO_EEG = re.compile(r"^(ECG|EKG|[HV]?EOG|EMG|RESP)", re.IGNORECASE)
+# Channels that are often read from file as EEG, because the format has no types, and
+# the types that MNE-Python has for them. Mastoids and ears (M1, A2) are EEG.
+_NO_EEG = {
+    "ecg": r"ECG|EKG",
+    "eog": r"[HV]?[LR]?[HV]?EOG",
+    "emg": r"EMG",
+    "resp": r"RESP",
+    "bio": r"PPG|PLETH|PULS",
+    "gsr": r"EDA|GSR",
+    "stim": r"STATUS|STI ?\d|TRIG",
+    # Carbon-wire loops and accelerometers measure motion.
+    "misc": r"CWL|CW ?\d|ACC([ _-]?[XYZ]|$)",
+}
+_NO_EEG = {kind: re.compile(rf"({p})", re.IGNORECASE) for kind, p in _NO_EEG.items()}
 
 
 def eeg_channels(raw, picks=None):
@@ -41,23 +53,20 @@ def eeg_channels(raw, picks=None):
     kinds = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))
     if picks is None:
         names = [name for name, kind in kinds.items() if kind == "eeg"]
-        strange = [name for name in names if _NO_EEG.match(name)]
     else:
         # MNE-Python's own reading of picks, on an object without any data.
         empty = mne.io.RawArray(np.zeros((len(kinds), 1)), raw.info, verbose="error")
         names = empty.pick(picks, exclude=(), verbose="error").ch_names
-        strange = [name for name in names if kinds[name] not in ("eeg", "seeg", "ecog")]
-    if strange:
-        right = {name: _NO_EEG.match(name) for name in strange}
-        types = ", ".join(
-            f"{name!r}: '{'eog' if m and 'EOG' in m[0].upper() else 'ecg'}'"
-            for name, m in right.items()
-            if m
-        )
-        remedy = f"raw.set_channel_types({{{types}}})" if types else "other picks"
-        raise ValueError(
-            f"Channels {listing(strange)} do not record the brain. Use {remedy}."
-        )
+        other = [name for name in names if kinds[name] not in ("eeg", "seeg", "ecog")]
+        if other:
+            raise ValueError(
+                f"Channels {listing(other)} do not record the brain: they are of type "
+                f"{listing(sorted({kinds[name] for name in other}))}. Leave them out "
+                "of picks, or correct their types with raw.set_channel_types."
+            )
+    # What is picked by name is meant, however it is called.
+    if picks is None or isinstance(picks, str):
+        _check_names([name for name in names if kinds[name] == "eeg"])
     names = [name for name in names if name not in raw.info["bads"]]
     if not names:
         raise ValueError(
@@ -65,6 +74,22 @@ def eeg_channels(raw, picks=None):
             "their types with raw.set_channel_types, or look at raw.info['bads']."
         )
     return names
+
+
+def _check_names(names):
+    """Refuse channels of type EEG whose names say that they are something else."""
+    types = {
+        name: kind
+        for name in names
+        for kind, pattern in _NO_EEG.items()
+        if pattern.match(name)
+    }
+    if types:
+        raise ValueError(
+            f"Channels {listing(list(types))} are of type 'eeg', but by their names do "
+            f"not record the brain. Use raw.set_channel_types({types}); or name the "
+            "channels to use, EEGWindows(picks=[...])."
+        )
 
 
 def to_samples(times, sfreq):

@@ -14,7 +14,7 @@ from ._windows import band_power_windows, raw_windows, spectrogram_windows
 FEATURES = ("band_power", "spectrogram", "raw")
 # Seconds before a volume that its signal can depend on: the canonical response has its
 # undershoot until then.
-_MEMORY = 30.0
+MEMORY = 30.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class EEGWindows:
     n_lags: int | None = None
     n_freqs: int = 134
     n_windows: int = 10
-    duration: float = _MEMORY
+    duration: float = MEMORY
     sfreq: float | None = None
     picks: str | list | None = None
     slice_time_ref: float = 0.5
@@ -106,7 +106,7 @@ class EEGWindows:
     def lags_for(self, t_r):
         """Return the number of lags of band power at a repetition time in s."""
         # A little less, so that clocks that differ by 1e-4 make no further lag.
-        n_lags = int(np.ceil(_MEMORY / t_r - 0.02))
+        n_lags = int(np.ceil(MEMORY / t_r - 0.02))
         return n_lags if self.n_lags is None else int(self.n_lags)
 
     def axis_for(self, t_r):
@@ -177,7 +177,7 @@ class EEGWindows:
                 standardize=self.standardize,
                 **settings,
             )
-        return self._standardize(X), first + np.flatnonzero(valid), names
+        return self._standardize(X, names), first + np.flatnonzero(valid), names
 
     def _skip(self, timing):
         """Leave the first volumes out, and those whose windows reach before n_skip."""
@@ -188,7 +188,9 @@ class EEGWindows:
             "spectrogram": self.n_windows,
             "raw": self.duration / timing.t_r,
         }[self.features]
-        first = self.n_skip + int(np.ceil(reach - 1e-6))
+        # By time, not by number: some volumes may have been left out of the scan.
+        numbers = np.rint((timing.onsets - timing.onsets[0]) / timing.t_r)
+        first = int((numbers < self.n_skip + np.ceil(reach - 1e-6)).sum())
         if first >= len(timing):
             raise ValueError(
                 f"n_skip={self.n_skip} and the windows before a volume leave none of "
@@ -196,7 +198,7 @@ class EEGWindows:
             )
         return VolumeTiming(timing.onsets[first:], timing.t_r), first
 
-    def _standardize(self, X):
+    def _standardize(self, X, names):
         """Standardise windows of power or amplitude; raw ones are already."""
         if not self.standardize or self.features == "raw":
             return X
@@ -212,4 +214,4 @@ class EEGWindows:
                 "A single window cannot be standardised over time. Give more volumes, "
                 "or standardize=False."
             )
-        return standardize_recordings(X, np.zeros(len(X), dtype=int))
+        return standardize_recordings(X, np.zeros(len(X), dtype=int), ch_names=names)

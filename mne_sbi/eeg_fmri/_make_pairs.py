@@ -1,5 +1,8 @@
 """From recordings and scans to pairs."""
 
+import numbers
+from contextlib import contextmanager
+
 import numpy as np
 
 from .._checks import check_array, listing
@@ -8,6 +11,9 @@ from ._bold import BoldSignal, fit_masker, load_bold, read_bold
 from ._eeg_samples import eeg_channels
 from ._eeg_windows import EEGWindows
 from ._pairs import Pairs, check_same_channels
+
+# Part of a repetition time that steps between given onsets may be off.
+_MOST_OFF = 0.25
 
 
 def make_pairs(
@@ -42,7 +48,9 @@ def make_pairs(
         Repetition time in s; ``None`` takes the image's header.
     timing : VolumeTiming | array_like | list of these | None
         When volumes are: what :func:`align_volumes` returns, or their onsets in s from
-        the first sample. ``None`` looks for markers with :func:`align_volumes`.
+        the first sample, without those of volumes that were left out of the scan; a
+        list with one for each of several recordings. ``None`` looks for markers with
+        :func:`align_volumes`.
     subject : int | str | list of these | None
         The person, or each recording's: a person can have several. ``None`` takes
         ``raw.info["subject_info"]["his_id"]``, and 0 for a single recording without.
@@ -68,6 +76,10 @@ def make_pairs(
     -----
     Drift is removed, and the mean taken, over all volumes of a scan. Then volumes
     without full windows are left out, and the mean of the others is set to zero.
+
+    Volumes that move or are NaN can be left out of the scan before, together with their
+    onsets: ``index_img(bold_img, keep)``, ``timing=align_volumes(...).onsets[keep]``.
+    Drift and lags are by the times of the others.
     """
     from mne.utils import use_log_level
 
@@ -84,27 +96,55 @@ def make_pairs(
         )
     raws, images, timings = _as_lists(raw, bold_img, timing)
     people = _find_people(raws, subject)
-    names = [eeg_channels(each, windows.picks) for each in raws]
+    names = []
+    for i, each in enumerate(raws):
+        with _naming(i, people):
+            names.append(eeg_channels(each, windows.picks))
     check_same_channels(names, people)
     with use_log_level(verbose):
-        loaded = [load_bold(image, t_r) for image in images]
+        loaded = []
+        for i, image in enumerate(images):
+            with _naming(i, people):
+                loaded.append(load_bold(image, t_r))
         _check_same_t_r([each for _, each in loaded], people)
         masker = fit_masker(masker, [image for image, _ in loaded], loaded[0][1])
         # All checks that need no computing come first.
-        timings = [
-            _find_timing(each, image.shape[3], rate, given)
-            for each, (image, rate), given in zip(raws, loaded, timings, strict=True)
-        ]
-        parts = [
-            _pair(raws[i], *loaded[i], timings[i], masker, windows, signal, people[i])
-            for i in range(len(raws))
-        ]
+        for i, (image, rate) in enumerate(loaded):
+            with _naming(i, people):
+                timings[i] = _find_timing(raws[i], image.shape[3], rate, timings[i])
+        parts = []
+        for i, each in enumerate(raws):
+            with _naming(i, people):
+                scan = *loaded[i], timings[i]
+                parts.append(_pair(each, *scan, masker, windows, signal, people[i]))
     return Pairs.concatenate(parts)
+
+
+@contextmanager
+def _naming(index, people):
+    """Say in errors whose recording it is, if there are several."""
+    try:
+        yield
+    except (TypeError, ValueError, RuntimeError) as exc:
+        # Subclasses may be made of other arguments than a message.
+        if len(people) == 1 or type(exc) not in (TypeError, ValueError, RuntimeError):
+            raise
+        raise type(exc)(
+            f"Recording {index + 1} of {len(people)} (person {people[index]!r}): {exc}"
+        ) from exc
 
 
 def _as_lists(raw, bold_img, timing):
     """Return lists of recordings, images and timings, of one length."""
     if not isinstance(raw, list | tuple):
+        if isinstance(timing, list | tuple) and any(
+            isinstance(one, VolumeTiming) for one in timing
+        ):
+            raise TypeError(
+                "raw is one recording, so timing must be one VolumeTiming, got a "
+                f"{type(timing).__name__} of {len(timing)}. Give timing=timing[0], or "
+                "lists of recordings and scans."
+            )
         return [raw], [bold_img], [timing]
     if not isinstance(bold_img, list | tuple):
         raise TypeError(
@@ -112,6 +152,14 @@ def _as_lists(raw, bold_img, timing):
             f"{type(bold_img).__name__}."
         )
     timings = [None] * len(raw) if timing is None else timing
+    is_one = isinstance(timings, VolumeTiming | numbers.Real)
+    each = [] if is_one else list(timings)
+    if (raw and not each) or any(isinstance(one, numbers.Real) for one in each):
+        raise TypeError(
+            f"raw is a list of {len(raw)} recordings, so timing must be a list with a "
+            "VolumeTiming or an array of onsets for each. Give timing=[...], with None "
+            "for those whose markers are to be looked for."
+        )
     lengths = {"raw": len(raw), "bold_img": len(bold_img), "timing": len(timings)}
     if len(set(lengths.values())) != 1 or not raw:
         raise ValueError(
@@ -123,6 +171,8 @@ def _as_lists(raw, bold_img, timing):
 
 def _find_people(raws, subject):
     """Return whose recordings they are, one each."""
+    from mne.utils import warn
+
     if isinstance(subject, list | tuple | np.ndarray):
         if len(subject) != len(raws):
             raise ValueError(
@@ -136,6 +186,12 @@ def _find_people(raws, subject):
     people = [each.get("his_id") for each in people]
     if len(raws) == 1:
         return [0 if people[0] is None else people[0]]
+    if len(set(people)) == 1 and people[0] is not None:
+        warn(
+            f"All {len(raws)} recordings have his_id {people[0]!r} and are taken for "
+            "one person's; give subject= if they are not.",
+            RuntimeWarning,
+        )
     if None in people:
         raise ValueError(
             "It is not known whose the recordings are, so one person could be taken "
@@ -164,10 +220,7 @@ def _find_timing(raw, n_volumes, t_r, timing):
         return align_volumes(raw, n_volumes, t_r)
     if not isinstance(timing, VolumeTiming):
         onsets = check_array("timing", timing, shape=(None,))
-        step = (
-            np.polyfit(np.arange(len(onsets)), onsets, 1)[0] if len(onsets) > 1 else t_r
-        )
-        timing = VolumeTiming(onsets, step)
+        timing = VolumeTiming(onsets, _step_of(onsets, t_r))
     if len(timing) != n_volumes:
         raise ValueError(
             f"timing has {len(timing)} volumes, but the scan has {n_volumes}. Use "
@@ -183,12 +236,32 @@ def _find_timing(raw, n_volumes, t_r, timing):
     return timing
 
 
+def _step_of(onsets, t_r):
+    """Return the repetition time of onsets, some of which may have been left out."""
+    steps = np.diff(onsets)
+    if not len(steps) or (steps <= 0).any():
+        return t_r
+    # Relative to the usual step, which t_r is compared with later.
+    usual = np.median(steps)
+    counts = np.maximum(np.rint(steps / usual), 1)
+    off = np.abs(steps / usual - counts) > _MOST_OFF
+    # Where the usual step is no t_r, that is the matter.
+    if off.any() and abs(usual / t_r - 1) <= _MOST_OFF:
+        i = int(np.flatnonzero(off)[0])
+        raise ValueError(
+            f"timing[{i}] and timing[{i + 1}] are {steps[i]:.6g} s apart, which is no "
+            f"multiple of the repetition time of {t_r:g} s. Correct the onsets; if the "
+            "scan was interrupted, cut it in two and give each part as a recording."
+        )
+    return np.polyfit(np.r_[0, np.cumsum(counts)], onsets, 1)[0]
+
+
 def _pair(raw, img, t_r, timing, masker, windows, signal, person):
     """Pair one recording."""
     import mne
 
     X, kept, names = windows.compute(raw, timing)
-    y = read_bold(img, masker, timing.t_r, signal)[kept]
+    y = read_bold(img, masker, timing.t_r, signal, timing.onsets)[kept]
     y -= y.mean(axis=0, dtype=float).astype(np.float32)
     bands, freqs = windows.axis_for(timing.t_r)
     rows = [raw.ch_names.index(name) for name in names]

@@ -52,7 +52,7 @@ def find_markers(raw, event="auto"):
             raise ValueError(_nothing(raw, event))
     else:
         times = check_array("event", event, shape=(None,))
-        found = times, "times given as event"
+        found = times, f"given as event ({len(times)} times in s)"
     times, source = found
     if not len(times):
         raise ValueError("event holds no time. Give at least one, in s.")

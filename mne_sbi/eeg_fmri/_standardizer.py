@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array as check_sklearn_array
 
-from .._checks import check_array
+from .._checks import check_array, listing
 
 
 class RecordingStandardizer(TransformerMixin, BaseEstimator):
@@ -67,7 +67,7 @@ class RecordingStandardizer(TransformerMixin, BaseEstimator):
             The transformer.
         """
         X = self._check(X)
-        self._codes(groups, len(X))
+        self._groups(groups, len(X))
         self.n_features_in_ = X.shape[1]
         return self
 
@@ -102,7 +102,7 @@ class RecordingStandardizer(TransformerMixin, BaseEstimator):
                 f"{self.n_features_in_} features as input (channels, or columns of a "
                 "2-D X)."
             )
-        return standardize_recordings(X, self._codes(groups, len(X)), self.axis)
+        return standardize_recordings(X, self._groups(groups, len(X)), self.axis)
 
     def fit_transform(self, X, y=None, groups=None):
         """Standardise each recording, as ``fit`` and ``transform`` together."""
@@ -115,11 +115,10 @@ class RecordingStandardizer(TransformerMixin, BaseEstimator):
             X, dtype=[np.float32, np.float64], allow_nd=True, input_name="X"
         )
 
-    def _codes(self, groups, n_pairs):
+    def _groups(self, groups, n_pairs):
         if groups is None:
             return np.zeros(n_pairs, dtype=int)
-        groups = check_array("groups", groups, shape=(n_pairs,), dtype=None)
-        return np.unique(groups, return_inverse=True)[1]
+        return check_array("groups", groups, shape=(n_pairs,), dtype=None)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -129,17 +128,19 @@ class RecordingStandardizer(TransformerMixin, BaseEstimator):
         return tags
 
 
-def standardize_recordings(X, codes, axis=(0, -1)):
+def standardize_recordings(X, groups, axis=(0, -1), ch_names=None):
     """Give each recording zero mean and unit standard deviation.
 
     Parameters
     ----------
     X : ndarray, shape (n_pairs, n_channels, ...)
         EEG features.
-    codes : ndarray of int, shape (n_pairs,)
+    groups : ndarray, shape (n_pairs,)
         Recording of each pair.
     axis : tuple of int
         Axes of the mean; the first only, where ``X`` has two.
+    ch_names : sequence of str | None
+        Channels, for the message.
 
     Returns
     -------
@@ -153,23 +154,37 @@ def standardize_recordings(X, codes, axis=(0, -1)):
     """
     axis = 0 if X.ndim == 2 else axis
     Z = np.empty(X.shape, dtype=np.float32)
-    for code in np.unique(codes):
-        rows = codes == code
+    labels = np.unique(groups)
+    for label in labels:
+        rows = groups == label
         part = X[rows]
         mean = part.mean(axis=axis, keepdims=True, dtype=float)
         sd = part.std(axis=axis, keepdims=True, dtype=float)
         # What rounding in single precision leaves of a constant is no variation.
         constant = sd <= 1e-6 * np.abs(mean)
         if constant.any():
-            _, *index = np.argwhere(constant)[0].tolist()
-            kept = tuple(i for i, n in zip(index, sd.shape[1:], strict=True) if n > 1)
-            raise ValueError(
-                f"{constant.sum()} features are constant in recording number {code}, "
-                f"the first at index {kept or tuple(index)} of the axes after pairs. "
-                "Leave the channel out, or give longer recordings."
-            )
+            where = f" in recording {label.item()!r}" if len(labels) > 1 else ""
+            raise ValueError(_constant(constant, where, ch_names))
         Z[rows] = (part - mean) / sd
     return Z
+
+
+def _constant(constant, where, ch_names):
+    """Say which features are constant."""
+    if ch_names is not None:
+        flat = constant[0].reshape(len(ch_names), -1).any(axis=1)
+        bad = [name for name, is_flat in zip(ch_names, flat, strict=True) if is_flat]
+        return (
+            f"{constant.sum()} features are constant{where}, of the channels "
+            f"{listing(bad)}. Mark them in raw.info['bads'], or give longer recordings."
+        )
+    _, *index = np.argwhere(constant)[0].tolist()
+    kept = tuple(i for i, n in zip(index, constant.shape[1:], strict=True) if n > 1)
+    return (
+        f"{constant.sum()} features are constant{where}, the first at index "
+        f"{kept or tuple(index)} of the axes after pairs. Leave the channel out, or "
+        "give longer recordings."
+    )
 
 
 def remove_slow_changes(X, times, high_pass):

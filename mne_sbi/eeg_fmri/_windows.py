@@ -135,7 +135,8 @@ def spectrogram_windows(
     if not 1 <= n_freqs <= length // 2:
         raise ValueError(
             f"n_freqs is {n_freqs}, but a window of {t_r:g} s at {sfreq:g} Hz has "
-            f"{length // 2} frequencies. Give n_freqs up to that."
+            f"{length // 2} frequencies. Use EEGWindows('spectrogram', "
+            f"n_freqs={length // 2})."
         )
     starts = to_samples(onsets[:, None] - t_r * np.arange(n_windows, 0, -1), sfreq)
     valid = find_valid(raw, starts, length, reject_by_annotation, "spectrograms")

@@ -89,15 +89,27 @@ def test_clocks_that_drift_are_followed():
 
 
 def test_a_recording_that_stops_with_the_markers_is_no_proof_of_a_lost_first_one():
-    # It may as well have been stopped one volume early.
-    raw = make_raw(TRUE[:-1], end=TRUE[-1])
-    with pytest.raises(ValueError, match="119 volumes fit.*give first_onset=7.84"):
-        align_volumes(raw, N, T_R)
-    raw = make_raw(TRUE[1:])
-    with pytest.raises(ValueError, match="119 volumes fit.*give first_onset=10[.]"):
-        align_volumes(raw, N, T_R)
+    # It may as well have been stopped one volume early, but that is the rarer case, and
+    # a wrong remedy for it would pair each volume with the EEG of the next.
+    stopped = make_raw(TRUE[:-1], end=TRUE[-1])
+    for raw, onset in ((stopped, "7.84"), (make_raw(TRUE[1:]), "10")):
+        with pytest.raises(ValueError, match="120. If markers of the first vol") as exc:
+            align_volumes(raw, N, T_R)
+        first, last = str(exc.value).split("Only if you know that it was: ")
+        assert f"give align_volumes first_onset={onset};" in first
+        assert "stopped" not in first.split("first_onset=")[0]
+        assert last.startswith("119 volumes fit") and "n_volumes=119" in last
     timing = align_volumes(raw, N, T_R, first_onset=10.0)
     np.testing.assert_allclose(timing.onsets, TRUE, atol=1e-6)
+
+
+def test_markers_without_room_for_the_others_before_them():
+    with pytest.raises(ValueError, match="n_volumes is 120. Give .*first_onset=10 if"):
+        align_volumes(make_raw(TRUE[:100]), N, T_R)
+    with pytest.raises(ValueError, match="given as event .3 times.*taken for onsets"):
+        align_volumes(make_raw(TRUE), N, T_R, event=TRUE[:3])
+    with pytest.raises(ValueError, match="given as event .3 times.* 117 volumes fit"):
+        align_volumes(make_raw(TRUE), N, T_R, event=TRUE[3:6])
 
 
 def test_a_lost_marker_at_an_end_with_room_on_both_sides_is_asked_for():
@@ -266,6 +278,7 @@ def test_the_recording_ends_before_the_scan():
     [
         ({"n_volumes": 0}, ValueError, "n_volumes must be a positive integer"),
         ({"t_r": -1.0}, ValueError, "t_r must be positive"),
+        ({"t_r": 2160}, ValueError, r"t_r is in s; 2160 looks like ms: give t_r=2.16"),
         ({"tolerance": 0.0}, ValueError, "tolerance must be positive"),
         ({"first_onset": 500.0}, ValueError, "after the last marker"),
     ],
@@ -296,9 +309,12 @@ def test_a_lost_repetition_time_in_the_header_is_named():
     raw = make_raw(times, end=155.0)
     for first_onset in (None, 30.0):
         with pytest.raises(
-            ValueError, match=r"60 volumes, every 2 s, so t_r is not 1 s"
+            ValueError, match=r"60 volumes come every 2 s, so t_r is not 1 s"
         ):
             align_volumes(raw, 60, 1.0, first_onset=first_onset)
+    for lost in (0, 7, 59):  # also with a marker lost
+        with pytest.raises(ValueError, match=r"every 2 s, so t_r is not 1 s.*set_zoom"):
+            align_volumes(make_raw(np.delete(times, lost), end=155.0), 60, 1.0)
     # Every second marker lost is another matter.
     with pytest.warns(RuntimeWarning, match="29 of 59 volumes have no marker"):
         timing = align_volumes(make_raw(times[::2], end=155.0), 59, 2.0)

@@ -1,7 +1,16 @@
+import mne
 import nibabel
+import nilearn.image
+import nilearn.signal
 import numpy as np
 import pytest
-from nilearn.maskers import NiftiMasker
+from nilearn.image import resample_img
+from nilearn.maskers import (
+    NiftiLabelsMasker,
+    NiftiMasker,
+    NiftiSpheresMasker,
+    SurfaceMasker,
+)
 
 from mne_sbi.eeg_fmri._bold import (
     BoldSignal,
@@ -9,6 +18,7 @@ from mne_sbi.eeg_fmri._bold import (
     load_bold,
     mask_bold,
     percent_change,
+    read_bold,
 )
 from mne_sbi.eeg_fmri._images import to_image
 
@@ -141,6 +151,7 @@ def test_repetition_times(t_r, units, given, expected):
         (0.0, None, "header has no repetition time. Give t_r"),
         (2000.0, None, "2000 s. If it means milliseconds"),
         (2.0, -1.0, "t_r must be positive"),
+        (2.0, 2000, "t_r is in s; 2000 looks like ms: give t_r=2.0"),
     ],
 )
 def test_repetition_times_that_disagree(t_r, given, message):
@@ -160,6 +171,9 @@ def test_the_remedy_of_a_wrong_header_works():
 def test_images_that_are_no_scans():
     with pytest.raises(ValueError, match=r"4-D image .* shape \(3, 4, 2\)"):
         load_bold(nibabel.Nifti1Image(np.ones((3, 4, 2)), np.eye(4)))
+    for wrong in (None, make_img().get_fdata()):
+        with pytest.raises(TypeError, match=f"bold_img .* got {type(wrong).__name__}"):
+            load_bold(wrong)
 
 
 def test_a_mask_elsewhere_or_empty():
@@ -184,10 +198,118 @@ def test_nan_in_the_mask_is_counted_and_outside_does_no_harm():
     inner[0, 0, 0] = 0
     values = mask_bold(img, fit_masker(mask_of(img, inner), [img]))
     np.testing.assert_allclose(values, data[inner > 0].T, rtol=1e-6)
-    # Smoothing would bring them in.
-    masker = mask_of(img, inner).set_params(smoothing_fwhm=6.0)
-    with pytest.raises(ValueError, match="5 values"):
-        mask_bold(img, fit_masker(masker, [img]))
+    # Smoothing would bring them in, as jumps. The remedy works.
+    masker = fit_masker(
+        mask_of(img, inner).set_params(smoothing_fwhm=6.0, standardize=None), [img]
+    )
+    with pytest.raises(ValueError, match="5 values outside the mask") as error:
+        mask_bold(img, masker)
+    scope = {"img": img, "np": np, "nilearn": nilearn}
+    exec(str(error.value).split("volumes: ")[1].rstrip("."), scope)
+    data[0, 0, 0] = 0
+    expected = masker.transform(make_img(data))
+    np.testing.assert_allclose(mask_bold(scope["bold_img"], masker), expected)
+
+
+@pytest.mark.filterwarnings("ignore:imgs are being resampled")
+@pytest.mark.parametrize("kind", ["smoothed", "finer", "shifted"])
+def test_nan_outside_the_mask_at_all_times_are_zeros(kind, caplog):
+    """As SPM writes them; nilearn takes them for zeros."""
+    data = 1000 + np.random.default_rng(0).normal(size=(7, 8, 6, 20))
+    inner = np.zeros((7, 8, 6), np.uint8)
+    inner[1:6, 2:6, 1:5] = 1
+    zeros = make_img(data * inner[..., None])
+    data[inner == 0] = np.nan
+    mask = nibabel.Nifti1Image(inner, zeros.affine)
+    masker = NiftiMasker(mask, standardize=None)
+    if kind == "smoothed":
+        masker.set_params(smoothing_fwhm=6.0)
+    else:
+        affine = (
+            np.diag([1.5, 1.5, 1.5, 1.0]) if kind == "finer" else mask.affine.copy()
+        )
+        affine[:3, 3] = 0.0 if kind == "finer" else 1.0
+        masker.set_params(
+            mask_img=resample_img(
+                mask,
+                target_affine=affine,
+                interpolation="nearest",
+                force_resample=True,
+                copy_header=True,
+            )
+        )
+    masker = fit_masker(masker, [zeros])
+    with caplog.at_level("INFO", logger="mne"), mne.utils.use_log_level("info"):
+        values = mask_bold(make_img(data), masker)
+    np.testing.assert_allclose(values, masker.transform(zeros), rtol=1e-6)
+    assert "0 of them in the mask, are NaN or infinite at all times" in caplog.text
+
+
+def test_voxels_that_are_nan_at_all_times():
+    data = make_img().get_fdata()
+    expected = percent_change(data.reshape(-1, 60).T, 2.0, BoldSignal())
+    data[1, 2, 0] = np.nan
+    img = make_img(data)
+    masker = fit_masker(mask_of(img), [img])
+    with pytest.raises(ValueError, match="In 1 voxels all are: .*unusable='zero'"):
+        read_bold(img, masker, 2.0)
+    y = read_bold(img, masker, 2.0, BoldSignal(unusable="zero"))
+    expected[:, np.ravel_multi_index((1, 2, 0), (3, 4, 2))] = 0
+    np.testing.assert_allclose(y, expected, atol=1e-3)
+    # The other voxels of a parcel give the same as without it.
+    atlas = np.ones((3, 4, 2), np.uint8)
+    atlas[2] = 2
+    labels = NiftiLabelsMasker(nibabel.Nifti1Image(atlas, img.affine)).fit()
+    parcels = read_bold(img, labels, 2.0, BoldSignal(unusable="zero"))
+    means = np.stack([np.nanmean(data[atlas == k], axis=0) for k in (1, 2)], axis=1)
+    expected = percent_change(means, 2.0, BoldSignal())
+    np.testing.assert_allclose(parcels, expected, atol=1e-4)
+    with pytest.raises(ValueError, match="No voxel is left. Give a mask of this scan"):
+        mask_bold(make_img(data * np.nan), masker)
+
+
+def test_many_volumes_with_nan():
+    data = make_img().get_fdata()
+    data[:2, ..., ::2] = np.nan
+    masker = fit_masker(mask_of(make_img()), [make_img()])
+    with pytest.raises(ValueError, match="30 of 60.* a mask without the 16 voxels"):
+        mask_bold(make_img(data), masker)
+    data[..., ::2] = np.nan
+    with pytest.raises(ValueError, match="30 of 60 volumes. Look at the scan"):
+        mask_bold(make_img(data), masker)
+
+
+def test_drift_is_that_of_the_times_of_volumes_that_are_left():
+    n_volumes, t_r = 100, 2.0
+    numbers = np.arange(n_volumes)
+    # The slowest drifts that are removed, which gaps would distort.
+    drift = np.cos(np.pi * np.array([[1], [3]]) * (numbers + 0.5) / n_volumes).sum(0)
+    rest = np.random.default_rng(0).normal(size=(n_volumes, 4))
+    kept = np.delete(numbers, np.r_[20:35, 60])
+    onsets = 31.0 + t_r * kept
+    flat = percent_change(800 + rest[kept], t_r, BoldSignal(), onsets)
+    values = (800 + rest + 40 * drift[:, None])[kept]
+    y = percent_change(values, t_r, BoldSignal(), onsets)
+    # Up to the mean, which the drift is part of.
+    y *= values.mean(0) / (800 + rest[kept]).mean(0)
+    np.testing.assert_allclose(y, flat, atol=1e-5)
+    assert np.abs(percent_change(values, t_r, BoldSignal()) - flat).max() > 0.1
+
+
+def test_percent_change_is_that_of_nilearn():
+    values = 800 + 30 * np.random.default_rng(0).normal(size=(100, 5))
+    expected = nilearn.signal.clean(
+        values,
+        detrend=False,
+        standardize="psc",
+        t_r=2.0,
+        filter="cosine",
+        high_pass=1 / 128,
+    )
+    onsets = 31.0 + 2.0 * np.arange(100)
+    for given in (None, onsets):
+        y = percent_change(values, 2.0, BoldSignal(), given)
+        np.testing.assert_allclose(y, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -204,10 +326,18 @@ def test_maskers_that_take_the_mean_away(settings, named):
 
 
 def test_no_masker():
-    with pytest.raises(TypeError, match="give nilearn.maskers.NiftiMasker"):
-        fit_masker(None, [make_img()])
-    with pytest.raises(TypeError, match="masker must be a nilearn masker"):
-        fit_masker("mask.nii", [make_img()])
+    for masker in (None, "mask.nii", make_img()):
+        with pytest.raises(TypeError, match="give nilearn.maskers.NiftiMasker") as exc:
+            fit_masker(masker, [make_img()])
+        assert f"got {type(masker).__name__}. " in str(exc.value)
+
+
+@pytest.mark.parametrize(
+    "masker", [NiftiSpheresMasker([(0, 0, 0)], radius=5), SurfaceMasker()]
+)
+def test_maskers_of_other_things(masker):
+    with pytest.raises(TypeError, match=f"got {type(masker).__name__}.*NiftiLabels"):
+        fit_masker(masker, [make_img()])
 
 
 def test_wrong_settings():

@@ -418,6 +418,7 @@ def test_voxels_without_a_grid(kind, grid):
 @pytest.mark.parametrize(
     ("settings", "n_samples", "message"),
     [
+        ({"pool": 4}, 750, r"pool=4 .* 750 .*EEGWindows\('raw', sfreq=28\).* 30 s"),
         ({"pool": 7}, 80, r"pool=7 does not divide the 80 .*X\[:, :, 3:\]"),
         ({"pool": 0}, 80, "pool must be a whole number from 1"),
         ({"pool": 2.5}, 80, "pool must be a whole number from 1"),

@@ -6,7 +6,11 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from mne_sbi.eeg_fmri._standardizer import RecordingStandardizer, remove_slow_changes
+from mne_sbi.eeg_fmri._standardizer import (
+    RecordingStandardizer,
+    remove_slow_changes,
+    standardize_recordings,
+)
 
 
 @pytest.fixture
@@ -57,8 +61,19 @@ def test_columns_are_standardised_over_pairs_only(X):
 
 def test_constant_features_are_named_by_their_index(X):
     X[GROUPS == "bob", 2, 1] = 4.0
-    with pytest.raises(ValueError, match=r"1 features .* number 1, .* \(2, 1\) of"):
+    with pytest.raises(
+        ValueError, match=r"1 features .* in recording 'bob', .* \(2, 1\) of"
+    ):
         RecordingStandardizer().fit_transform(X, groups=GROUPS)
+    # There is nothing to name if all are of one.
+    with pytest.raises(ValueError, match=r"features are constant, the .* \(2, 1\) of"):
+        RecordingStandardizer().fit_transform(X[GROUPS == "bob"])
+
+
+def test_constant_features_of_known_channels_are_named(X):
+    X[:, 2, 1], X[:, 0, 3] = 4.0, 1.0
+    with pytest.raises(ValueError, match="2 features are .* channels Fz, Oz. Mark"):
+        standardize_recordings(X, np.zeros(60), ch_names=["Fz", "Cz", "Oz"])
 
 
 def test_other_arrays_are_refused(X):

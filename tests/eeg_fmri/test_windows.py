@@ -2,7 +2,9 @@ import mne
 import numpy as np
 import pytest
 
+from mne_sbi.eeg_fmri._alignment import VolumeTiming
 from mne_sbi.eeg_fmri._eeg_samples import eeg_channels
+from mne_sbi.eeg_fmri._eeg_windows import EEGWindows
 from mne_sbi.eeg_fmri._windows import (
     band_power_windows,
     raw_windows,
@@ -163,7 +165,9 @@ def test_bad_channels_and_other_kinds_are_left_out():
     raw.info["bads"] = ["Cz"]
     assert eeg_channels(raw) == ["Fz", "Oz"]
     assert eeg_channels(raw, ["Oz"]) == ["Oz"]
-    with pytest.raises(ValueError, match=r"ECG do not record the brain.*'ECG': 'ecg'"):
+    with pytest.raises(
+        ValueError, match="ECG do not record the brain: .* type ecg. Leave"
+    ):
         eeg_channels(raw, ["Fz", "ECG"])
     with pytest.raises(ValueError, match=r"set_channel_types\(\{'ECG': 'ecg'\}\)"):
         eeg_channels(make_raw(data, names=["Fz", "Cz", "Pz", "ECG", "Oz"]))
@@ -172,6 +176,39 @@ def test_bad_channels_and_other_kinds_are_left_out():
         eeg_channels(raw)
     with pytest.raises(TypeError, match="Raw, got ndarray"):
         eeg_channels(data)
+
+
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("EKG", "ecg"),
+        ("ECG2", "ecg"),
+        ("HEOG", "eog"),
+        ("LEOG", "eog"),
+        ("EOG_R", "eog"),
+    ]
+    + [("LVEOG", "eog"), ("EMG1", "emg"), ("Resp", "resp"), ("PPG", "bio")]
+    + [("EDA", "gsr"), ("GSR_MR_100", "gsr"), ("Status", "stim"), ("STI 014", "stim")]
+    + [("CWL1", "misc"), ("CW 2", "misc"), ("ACC_X", "misc")],
+)
+def test_channels_that_are_no_eeg_are_told_their_type(name, kind):
+    raw = make_raw(np.random.default_rng(0).normal(size=(2, 400)), names=["Fz", name])
+    for picks in (None, "eeg"):
+        with pytest.raises(ValueError, match="do not record the brain") as error:
+            eeg_channels(raw, picks)
+        assert f"raw.set_channel_types({{'{name}': '{kind}'}})" in str(error.value)
+    # Both remedies.
+    assert eeg_channels(raw, [name]) == [name]
+    raw.set_channel_types({name: kind}, on_unit_change="ignore")
+    assert eeg_channels(raw) == ["Fz"]
+
+
+def test_no_electrode_is_taken_for_something_else():
+    names = {"M1", "M2", "A1", "A2", "TP9", "CPz", "E1", "EEG 001"}
+    for montage in mne.channels.get_builtin_montages():
+        names |= set(mne.channels.make_standard_montage(montage).ch_names)
+    names = sorted(names)
+    assert eeg_channels(make_raw(np.zeros((len(names), 2)), names=names)) == names
 
 
 @pytest.mark.parametrize(
@@ -206,8 +243,22 @@ def test_flat_and_missing_samples_are_named(noise):
 
 
 def test_more_frequencies_than_a_window_has(noise):
-    with pytest.raises(ValueError, match="n_freqs is 201.* has 200 frequencies"):
-        spectrogram_windows(noise, [50.0], 2.0, n_freqs=201)
+    with pytest.raises(ValueError, match=r"n_freqs is 134, .* has 80 .* Use") as error:
+        spectrogram_windows(noise, [50.0], 0.8)
+    remedy = str(error.value).split("Use ")[1].rstrip(".")
+    n_freqs = eval(remedy, {"EEGWindows": EEGWindows}).n_freqs
+    X, _ = spectrogram_windows(noise, [50.0], 0.8, n_freqs=n_freqs)
+    assert X.shape == (1, 3, 80, 10)
+
+
+def test_skipped_volumes_are_counted_by_time(noise):
+    onsets = 20.0 + 2.0 * np.arange(30)
+    windows = EEGWindows("raw", duration=6.0, n_skip=4, standardize=False)
+    whole = windows.compute(noise, VolumeTiming(onsets, 2.0))[1]
+    assert whole[0] == 7
+    kept = np.delete(np.arange(30), [5, 6])
+    part = windows.compute(noise, VolumeTiming(onsets[kept], 2.0))[1]
+    np.testing.assert_array_equal(kept[part], whole)
 
 
 def test_no_volume_has_its_windows(noise):

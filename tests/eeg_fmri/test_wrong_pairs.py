@@ -2,16 +2,20 @@
 
 import mne
 import nibabel
+import nilearn.image
 import numpy as np
 import pytest
 from nilearn.maskers import NiftiMasker
 
+from mne_sbi.eeg_fmri._alignment import align_volumes
 from mne_sbi.eeg_fmri._bold import BoldSignal
 from mne_sbi.eeg_fmri._eeg_windows import EEGWindows
 from mne_sbi.eeg_fmri._make_pairs import make_pairs
 
 SFREQ, T_R, N = 100.0, 2.0, 60
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
+# What is not of all volumes.
+KEEP = EEGWindows(standardize=False, high_pass=None)
 
 
 def make_raw(names=("Fz", "Cz", "Oz"), t_r=T_R, n=N, start=35.0):
@@ -117,12 +121,39 @@ def test_constant_voxels():
     assert (pairs.y.std(axis=0) == 0).sum() == 3
 
 
-def test_nan_in_the_scan():
+def test_a_nan_volume_is_left_out_by_the_remedy():
     def change(data):
-        data[1, 1, :, 5] = np.nan
+        data[..., 25] = np.nan
 
-    with pytest.raises(ValueError, match="2 values that are NaN .* 1 of 60 vol"):
-        make_pairs(make_raw(), make_scan(change=change), make_masker())
+    raw, scan = make_raw(), make_scan(change=change)
+    with pytest.raises(ValueError, match="24 values .* 1 of 60 vol.*keep = ") as error:
+        make_pairs(raw, scan, make_masker())
+    scope = {"np": np, "nilearn": nilearn, "raw": raw, "bold_img": scan}
+    scope["align_volumes"] = align_volumes
+    steps = str(error.value).split("volumes out: ")[1].rstrip(".")
+    for step in (
+        steps.replace(", bold_img", ";bold_img").replace(" and ", ";").split(";")
+    ):
+        exec(step, scope)
+    pairs = make_pairs(raw, scope["bold_img"], make_masker(), timing=scope["timing"])
+    # EEG and times are those of the whole scan; so is the fMRI, up to what one volume
+    # of 60 says about drift.
+    whole = make_pairs(raw, make_scan(), make_masker(), features=KEEP)
+    part = make_pairs(
+        raw, scope["bold_img"], make_masker(), timing=scope["timing"], features=KEEP
+    )
+    keep = np.delete(np.arange(N), 25)
+    np.testing.assert_allclose(part.times, whole.times[keep], atol=1e-6)
+    np.testing.assert_array_equal(part.X, whole.X[keep])
+    np.testing.assert_allclose(part.y, whole.y[keep], atol=0.5)
+    assert pairs.n_pairs == 59 and whole.y.std() > 0.8
+
+
+def test_onsets_that_are_off_are_named():
+    timing = 35 + T_R * np.arange(N)
+    timing[30:] += 0.7
+    with pytest.raises(ValueError, match=r"timing\[29\] and timing\[30\] are 2.7 s"):
+        make_pairs(make_raw(), make_scan(), make_masker(), timing=timing)
 
 
 def test_nan_and_flat_channels_in_the_eeg():
@@ -150,6 +181,104 @@ def test_times_that_do_not_belong_to_the_scan():
         make_pairs(make_raw(), make_scan(), make_masker(), timing=timing[:58])
     with pytest.raises(ValueError, match="every 0.02 s by timing.*onsets are in s"):
         make_pairs(make_raw(), make_scan(), make_masker(), timing=timing / 100)
+
+
+@pytest.mark.parametrize("onsets_only", [True, False])
+def test_one_timing_for_a_list_of_recordings(onsets_only):
+    timing = align_volumes(make_raw())
+    timing = timing.onsets if onsets_only else timing
+    with pytest.raises(TypeError, match=r"list of 1 .* Give timing=\[...\]"):
+        make_pairs([make_raw()], [make_scan()], make_masker(), timing=timing)
+    pairs = make_pairs([make_raw()], [make_scan()], make_masker(), timing=[timing])
+    assert pairs.n_pairs == N
+    with pytest.raises(TypeError, match="timing must be a list"):
+        make_pairs([make_raw()], [make_scan()], make_masker(), timing=35.0)
+    with pytest.raises(TypeError, match="one VolumeTiming, got a list of 1"):
+        make_pairs(
+            make_raw(), make_scan(), make_masker(), timing=[align_volumes(make_raw())]
+        )
+
+
+def _lose_first_marker(raw, scan):
+    raw.annotations.delete([0])
+
+
+def _flat_channel(raw, scan):
+    raw._data[1] = 0.0
+
+
+def _ecg_as_eeg(raw, scan):
+    raw.rename_channels({"Cz": "ECG"})
+
+
+def _all_bad(raw, scan):
+    raw.annotations.append(0.0, raw.times[-1], "BAD_")
+
+
+def _constant_voxel(raw, scan):
+    scan.get_fdata()  # nibabel's cache is not what is masked
+    np.asanyarray(scan.dataobj)[0, 0, 0] = 7.0
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (_lose_first_marker, "The markers .* over 59 volumes"),
+        (_flat_channel, "Channels Cz are flat"),
+        (_ecg_as_eeg, "Channels ECG are of type 'eeg'"),
+        (_all_bad, "None of 60 volumes"),
+        (_constant_voxel, "1 of 24 voxels or parcels are constant"),
+    ],
+)
+def test_errors_say_whose_recording_it_is(spoil, message):
+    raws, scans = [make_raw(), make_raw()], [make_scan(), make_scan()]
+    spoil(raws[1], scans[1])
+    with pytest.raises(ValueError, match=message) as error:
+        make_pairs(raws, scans, make_masker(), subject=["ann", "bob"])
+    assert str(error.value).startswith("Recording 2 of 2 (person 'bob'): ")
+    # There is nothing to say for a single one.
+    with pytest.raises(ValueError, match=f"^{message}"):
+        make_pairs(raws[1], scans[1], make_masker())
+
+
+def test_errors_of_types_say_whose_recording_it_is():
+    raws = [make_raw(), "eeg.vhdr"]
+    with pytest.raises(
+        TypeError, match=r"^Recording 2 of 2 \(person 'bob'\): raw must"
+    ):
+        make_pairs(raws, [make_scan()] * 2, make_masker(), subject=["ann", "bob"])
+
+
+def test_flat_spectrograms_name_the_channel():
+    raw = make_raw()
+    raw._data[1] = 0.0
+    with pytest.raises(ValueError, match="20 features are constant, .* channels Cz"):
+        make_pairs(
+            raw,
+            make_scan(),
+            make_masker(),
+            features=EEGWindows("spectrogram", n_freqs=20),
+        )
+
+
+def test_one_name_for_all_recordings_warns():
+    raws, scans = [make_raw(), make_raw()], [make_scan(), make_scan()]
+    for raw in raws:
+        raw.info["subject_info"] = {"his_id": "X"}
+    with pytest.warns(
+        RuntimeWarning, match="All 2 recordings have his_id 'X'"
+    ) as found:
+        pairs = make_pairs(raws, scans, make_masker())
+    assert len(found) == 1 and set(pairs.groups) == {"X"}
+    # Said by the caller, it is meant; tests turn warnings into errors.
+    assert set(make_pairs(raws, scans, make_masker(), subject="X").groups) == {"X"}
+
+
+def test_a_lost_repetition_time_is_named_where_a_marker_is_lost_too():
+    raw = make_raw()
+    raw.annotations.delete([7])
+    with pytest.raises(ValueError, match="come every 2 s, so t_r is not 1 s"):
+        make_pairs(raw, make_scan(t_r=1.0), make_masker())
 
 
 def test_lists_of_different_lengths():
