@@ -68,6 +68,12 @@ def make_pairs(
         If EEG and scan, or recordings among each other, do not fit together; the
         message says how to correct it.
 
+    Warns
+    -----
+    RuntimeWarning
+        If several recordings have one ``his_id``, as anonymised ones can, and no
+        ``subject`` says whose they are.
+
     See Also
     --------
     EEGWindows, BoldSignal : The settings.
@@ -279,4 +285,5 @@ def _pair(raw, img, t_r, timing, masker, windows, signal, person):
         bands=bands,
         freqs=freqs,
         masker=masker,
+        windows=windows,
     )
