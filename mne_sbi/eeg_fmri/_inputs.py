@@ -233,11 +233,13 @@ def warn_of_gaps(pairs):
             RuntimeWarning,
         )
         return
-    n_missing = int(np.ptp(pairs.volumes)) + 1 - len(pairs.volumes)
+    # By their times: volumes are numbered within a scan that may lack some itself.
+    lasting = np.ptp(pairs.times) / pairs.t_r
+    n_missing = round(lasting) + 1 - len(pairs.times)
     if n_missing:
         warn(
             f"The pairs lack {n_missing} volumes between their first and last, so the "
-            "image is shorter than the scan. pairs.volumes says which are there, and "
+            "image is shorter than the scan. pairs.times says which are there, and "
             "nilearn.image.index_img takes the same from the scan.",
             RuntimeWarning,
         )

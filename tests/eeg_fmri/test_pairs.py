@@ -192,7 +192,8 @@ def test_several_recordings_and_people():
 def test_people_are_read_from_the_recordings(recording):
     recording.info["subject_info"] = {"his_id": "sub-07"}
     img = make_scan()
-    pairs = make_pairs([recording] * 2, [img] * 2, full_masker())
+    with pytest.warns(RuntimeWarning, match="All 2 recordings have his_id 'sub-07'"):
+        pairs = make_pairs([recording] * 2, [img] * 2, full_masker())
     assert (pairs.groups == "sub-07").all() and pairs.runs.max() == 1
 
 
