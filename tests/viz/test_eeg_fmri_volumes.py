@@ -13,7 +13,6 @@ from mne_sbi.viz import (
 SHAPE = (8, 10, 7)
 # Left is at high numbers, as in many scanners; the origin is inside.
 AFFINE = np.array([[-4.0, 0, 0, 14], [0, 4, 0, -18], [0, 0, 4, -12], [0, 0, 0, 1]])
-BANDS = {"theta": (4.0, 8.0), "alpha": (8.0, 13.0)}
 
 
 @pytest.fixture(autouse=True)
