@@ -3,7 +3,6 @@
 import itertools
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import mne
 import numpy as np
 import pytest
@@ -14,12 +13,6 @@ from mne_sbi.datasets import load_parcels
 from mne_sbi.viz import plot_brain
 
 VIEWS = {"left lateral", "left medial", "top", "right lateral", "right medial"}
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def discs(fig, view):

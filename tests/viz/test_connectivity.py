@@ -1,6 +1,5 @@
 """Figures of connectivity show the matrices, the edges, the null and the baselines."""
 
-import matplotlib.pyplot as plt
 import mne
 import numpy as np
 import pytest
@@ -10,12 +9,6 @@ from mne_sbi import Connectome, connectivity_fit
 from mne_sbi.viz import plot_connectivity, plot_connectivity_fit
 
 NAMES = [f"{region}_{side}" for region in "ABCDEF" for side in "LR"]
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def random_matrix(seed, n_nodes=12):

@@ -2,51 +2,16 @@
 
 import matplotlib.pyplot as plt
 import mne
-import nibabel
 import numpy as np
 import pytest
-from nilearn.maskers import NiftiMasker
 from sklearn.linear_model import Ridge
 
 from mne_sbi.eeg_fmri import Evaluation, PredictionPatterns, evaluate
-from mne_sbi.viz import (
-    plot_evaluation,
-    plot_patterns,
-    plot_time_courses,
-)
+from mne_sbi.viz import plot_evaluation, plot_patterns, plot_time_courses
 
-SHAPE = (8, 10, 7)
-# Left is at high numbers, as in many scanners; the origin is inside.
-AFFINE = np.array([[-4.0, 0, 0, 14], [0, 4, 0, -18], [0, 0, 4, -12], [0, 0, 0, 1]])
+from .volumes import n_voxels, panels, slices
+
 BANDS = {"theta": (4.0, 8.0), "alpha": (8.0, 13.0)}
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def masker():
-    mask = np.zeros(SHAPE, np.uint8)
-    mask[1:-1, 1:-1, 1:-1] = 1
-    image = nibabel.Nifti1Image(mask, AFFINE)
-    return NiftiMasker(mask_img=image, standardize=None, reports=False).fit()
-
-
-def n_voxels(masker):
-    return int(masker.mask_img_.get_fdata().sum())
-
-
-def panels(fig):
-    fig.canvas.draw()
-    return [ax for ax in fig.axes if ax.get_visible()]
-
-
-def slices(fig):
-    """Return the images of slices, in the order in which they were drawn."""
-    return [ax.images[0] for ax in panels(fig) if ax.images]
 
 
 # ------------------------------------------------------------------- time courses

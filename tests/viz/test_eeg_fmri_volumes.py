@@ -1,46 +1,13 @@
 """Figures of volumes: where they are, and with which scale."""
 
-import matplotlib.pyplot as plt
 import nibabel
 import numpy as np
 import pytest
-from nilearn.maskers import NiftiLabelsMasker, NiftiMasker
+from nilearn.maskers import NiftiLabelsMasker
 
-from mne_sbi.viz import (
-    plot_volumes,
-)
+from mne_sbi.viz import plot_volumes
 
-SHAPE = (8, 10, 7)
-# Left is at high numbers, as in many scanners; the origin is inside.
-AFFINE = np.array([[-4.0, 0, 0, 14], [0, 4, 0, -18], [0, 0, 4, -12], [0, 0, 0, 1]])
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def masker():
-    mask = np.zeros(SHAPE, np.uint8)
-    mask[1:-1, 1:-1, 1:-1] = 1
-    image = nibabel.Nifti1Image(mask, AFFINE)
-    return NiftiMasker(mask_img=image, standardize=None, reports=False).fit()
-
-
-def n_voxels(masker):
-    return int(masker.mask_img_.get_fdata().sum())
-
-
-def panels(fig):
-    fig.canvas.draw()
-    return [ax for ax in fig.axes if ax.get_visible()]
-
-
-def slices(fig):
-    """Return the images of slices, in the order in which they were drawn."""
-    return [ax.images[0] for ax in panels(fig) if ax.images]
+from .volumes import AFFINE, SHAPE, n_voxels, slices
 
 
 def test_volumes_have_one_scale_and_stand_where_the_affine_says(masker):

@@ -1,6 +1,5 @@
 """Figures show what they are given, with units, and do not show themselves."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -23,12 +22,6 @@ PRIOR = Prior(
     ]
 )
 LABELS = ["tau_e (ms)", "alpha", "speed (m/s)"]
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

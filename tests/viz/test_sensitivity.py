@@ -1,6 +1,5 @@
 """Figures of sensitivity show the indices that they are given."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -9,12 +8,6 @@ from mne_sbi.viz import plot_sensitivity
 
 NAMES, FEATURES = ("a", "b", "c"), ("power", "psd")
 FREQS = np.array([1.0, 2.0, 4.0, 8.0])
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def indices(names, *shape):

@@ -1,6 +1,5 @@
 """Figures of measured and predicted spectra show what they are given."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -9,12 +8,6 @@ from mne_sbi.viz import plot_inversion, plot_predictive
 
 FREQS = np.linspace(2, 45, 20)
 NAMES = [f"lh.region{i}" for i in range(10)]
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture
