@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from .._checks import check_array
 from .._frozen import FrozenArrays
+from ._pairs import Pairs
 from ._ridge import HRFRidge
 
 MODEL, MEAN_VOLUME, OWN_MEAN = "model", "mean volume", "own mean volume"
@@ -196,8 +197,8 @@ def cross_predict(estimator, X, y, groups, splits, n_jobs=None):
     ----------
     estimator : object
         Has ``fit`` and ``predict``. ``fit`` is given ``groups`` if it takes them.
-    X : ndarray, shape (n_pairs, ...)
-        Windows.
+    X : ndarray, shape (n_pairs, ...) | Pairs
+        Windows, or pairs for an estimator that takes them.
     y : ndarray, shape (n_pairs, ...)
         fMRI.
     groups : ndarray, shape (n_pairs,)
@@ -255,13 +256,18 @@ def cross_predict(estimator, X, y, groups, splits, n_jobs=None):
 def _fit_predict(estimator, X, y, groups, train, test):
     """Return predictions of the test pairs, and what lies in their intervals."""
     model = clone(estimator)
+    if isinstance(X, Pairs):
+        arrays, people, X_test = (X.take(train),), {}, X.take(test)
+    else:
+        people = _name_groups(model, groups[train])
+        arrays, X_test = (X[train], y[train]), X[test]
     with warnings.catch_warnings():
         # Splitters of a search that do not need them say so.
         warnings.filterwarnings("ignore", "The groups parameter is ignored")
-        model.fit(X[train], y[train], **_name_groups(model, groups[train]))
+        model.fit(*arrays, **people)
     if not _gives_std(model):
-        return np.asarray(model.predict(X[test])), None
-    predicted, std = map(np.asarray, model.predict(X[test], return_std=True))
+        return np.asarray(model.predict(X_test)), None
+    predicted, std = map(np.asarray, model.predict(X_test, return_std=True))
     n_bad = int((~(np.isfinite(std) & (std >= 0))).sum())
     if std.shape != predicted.shape or n_bad:
         raise ValueError(

@@ -46,8 +46,9 @@ class EEGWindows:
         which slices were shifted, or the mean of their times. Band power ends there,
         the others at the volume's onset, as published.
     n_skip : int
-        Volumes at the beginning that are left out, and all whose windows reach before
-        their end; Calhas and Henriques leave out three.
+        Volumes at the beginning that are left out, from the first that has an onset
+        on, and all whose windows reach before their end; Calhas and Henriques leave
+        out three.
     high_pass : float | None
         Changes of band power that are slower than this are removed, in Hz, as
         :class:`BoldSignal` does with fMRI: they say nothing about it then. ``None``
@@ -117,6 +118,14 @@ class EEGWindows:
             return None, np.arange(1, self.n_freqs + 1) / t_r
         return None, None
 
+    def reach(self, t_r):
+        """Return how many volumes a window reaches back from the volume's onset."""
+        return {
+            "band_power": self.lags_for(t_r) - self.slice_time_ref,
+            "spectrogram": self.n_windows,
+            "raw": self.duration / t_r,
+        }[self.features]
+
     def times_of(self, timing):
         """Return the times of volumes in s, shape (n_volumes,)."""
         return timing.onsets + self.slice_time_ref * timing.t_r
@@ -183,11 +192,7 @@ class EEGWindows:
         """Leave the first volumes out, and those whose windows reach before n_skip."""
         if not self.n_skip:
             return timing, 0
-        reach = {
-            "band_power": self.lags_for(timing.t_r) - self.slice_time_ref,
-            "spectrogram": self.n_windows,
-            "raw": self.duration / timing.t_r,
-        }[self.features]
+        reach = self.reach(timing.t_r)
         # By time, not by number: some volumes may have been left out of the scan.
         numbers = np.rint((timing.onsets - timing.onsets[0]) / timing.t_r)
         first = int((numbers < self.n_skip + np.ceil(reach - 1e-6)).sum())

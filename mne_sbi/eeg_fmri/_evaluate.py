@@ -19,6 +19,7 @@ from ._evaluation import Evaluation
 from ._evaluation_inputs import check_pairs
 from ._image_scores import make_image_scores
 from ._images import ready_masker
+from ._regressor import EEG2fMRIRegressor
 from ._scorer import Scorer
 from ._splits import describe_leak, find_leaks, make_splits, warn_of_leak
 from ._verdicts import find_verdicts
@@ -52,7 +53,8 @@ def evaluate(
         is seen how many measured values lie in the intervals.
     X : Pairs | array, shape (n_pairs, ...)
         Pairs of :func:`make_pairs`, alone: they hold all four arrays, and which
-        recording each pair is of. Or windows of EEG.
+        recording each pair is of. :class:`EEG2fMRIRegressor` is given pairs, other
+        estimators their arrays. Or windows of EEG.
     y : array, shape (n_pairs, n_voxels) | (n_pairs, nx, ny, nz) | (n_pairs,)
         fMRI, in percent signal change without drift.
     groups : array, shape (n_pairs,) | None
@@ -151,8 +153,10 @@ def evaluate(
             settings, estimator, pairs.X, pairs.timeline
         )
     scorer = Scorer(pairs, splits, images, rng)
+    takes_pairs = pairs.whole is not None and isinstance(estimator, EEG2fMRIRegressor)
+    X = pairs.whole if takes_pairs else pairs.X
     predicted, inside = _cross_predict(
-        estimator, MODEL, pairs, pairs.X, splits, n_jobs, verbose
+        estimator, MODEL, pairs, X, splits, n_jobs, verbose
     )
     scorer.score_model(predicted, inside)
     if settings is not None:

@@ -26,6 +26,8 @@ class CheckedPairs:
         When they were.
     ceiling : ndarray, shape (n_pairs, n_targets) | None
         What EEG can explain.
+    whole : Pairs | None
+        What the arrays are of, where pairs were given.
     """
 
     X: np.ndarray
@@ -33,6 +35,7 @@ class CheckedPairs:
     groups: np.ndarray
     timeline: Timeline
     ceiling: np.ndarray | None
+    whole: Pairs | None = None
 
     @property
     def values(self):
@@ -58,8 +61,9 @@ def check_pairs(X, y, groups, times, ceiling, gap):
     ValueError
         If shapes do not fit together or values are not finite.
     """
-    runs = None
+    runs = whole = None
     if isinstance(X, Pairs):
+        whole = X
         if any(value is not None for value in (y, groups, times)):
             raise TypeError(
                 "Pairs hold y, groups and times: give the pairs alone, or their arrays."
@@ -85,4 +89,6 @@ def check_pairs(X, y, groups, times, ceiling, gap):
         ceiling = check_array("ceiling", ceiling, shape=y.shape, dtype=np.float32)
         ceiling = ceiling.reshape(len(y), -1)
     gap = float(check_array("gap", gap, shape=(), positive=True))
-    return CheckedPairs(X, y, groups, Timeline(groups, times, gap, runs), ceiling)
+    return CheckedPairs(
+        X, y, groups, Timeline(groups, times, gap, runs), ceiling, whole
+    )

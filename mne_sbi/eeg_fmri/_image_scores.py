@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from .._checks import listing
 from ._grid import VolumeGrid
 
 # Standard deviation of the window in pixels, where it is cut off in units of it, and
@@ -134,6 +135,13 @@ def make_image_scores(masker, mean_volumes, y_shape, people):
         missing = [person for person in people.tolist() if person not in mean_volumes]
         if missing:
             raise ValueError(f"mean_volumes lacks the people {missing[:10]}.")
+        sizes = {p: np.size(mean_volumes[p]) for p in people.tolist()}
+        wrong = [f"{p!r}: {size}" for p, size in sizes.items() if size != n_voxels]
+        if wrong:
+            raise ValueError(
+                f"mean_volumes must have {n_voxels} values each, as rows of y have, "
+                f"got {listing(wrong)}. Take them with the masker that made y."
+            )
         mean_volumes = {
             p: np.asarray(mean_volumes[p], dtype=float).reshape(n_voxels)
             for p in people.tolist()

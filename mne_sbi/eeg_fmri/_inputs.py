@@ -8,7 +8,7 @@ from ._alignment import SAME_T_R
 from ._pairs import Pairs
 
 
-def unpack_pairs(X, y=None, groups=None, like=None):
+def unpack_pairs(X, y=None, groups=None, like=None, targets=True):
     """Return arrays of what may be :class:`Pairs`.
 
     Parameters
@@ -19,6 +19,8 @@ def unpack_pairs(X, y=None, groups=None, like=None):
         As they were given.
     like : Pairs | None
         Those that the regressor was fitted to.
+    targets : bool
+        Whether ``y`` is used, and must be alike.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def unpack_pairs(X, y=None, groups=None, like=None):
         raise TypeError(
             "Pairs hold y and groups: give the pairs alone, or pairs.X, y and groups."
         )
-    pairs = X if like is None else X.match(like)
+    pairs = X if like is None else X.match(like, targets)
     return pairs.X, pairs.y, pairs.groups
 
 
@@ -80,18 +82,23 @@ def agree_t_r(t_r, masker, X):
     ValueError
         If they differ.
     """
-    if t_r is not None:
-        t_r = float(check_array("t_r", t_r, shape=(), positive=True))
-    others = {"masker has": getattr(masker, "t_r", None)}
+    known = {"t_r is": t_r, "The masker has": getattr(masker, "t_r", None)}
     if isinstance(X, Pairs):
-        others["pairs have"] = X.t_r
-    for who, other in others.items():
-        if None not in (t_r, other) and abs(t_r / other - 1) > SAME_T_R:
+        known["The pairs have"] = X.t_r
+    known = {
+        who: float(check_array("t_r", value, shape=(), positive=True))
+        for who, value in known.items()
+        if value is not None
+    }
+    if not known:
+        return None
+    first, t_r = next(iter(known.items()))
+    for who, other in known.items():
+        if abs(t_r / other - 1) > SAME_T_R:
             raise ValueError(
-                f"t_r is {t_r:g} s, but the {who} {other:g} s. Leave t_r out, or "
-                "correct whichever is wrong."
+                f"{first} {t_r:g} s, but {who[0].lower()}{who[1:]} {other:g} s: "
+                "correct whichever is wrong. t_r= may be left out."
             )
-        t_r = other if t_r is None else t_r
     return t_r
 
 
@@ -171,8 +178,12 @@ def _is_centred(mean, std):
 
     Volumes in the units of the scanner have means of some hundred standard deviations.
     """
-    size = np.sqrt(np.square(std).mean(dtype=float))
-    return bool(np.sqrt(np.square(mean).mean(dtype=float)) <= _CENTRED * size)
+    size = _rms(std)
+    return not size or bool(_rms(mean) <= _CENTRED * size)
+
+
+def _rms(x):
+    return float(np.sqrt(np.square(x).mean(dtype=float)))
 
 
 def check_percent(mean, std):
@@ -186,9 +197,9 @@ def check_percent(mean, std):
     if not _is_centred(mean, std):
         raise ValueError(
             "mean_img is for predictions in percent, but the regressor was fitted to "
-            f"values with a mean of {mean.mean():.4g}, as volumes in the units of the "
-            "scanner have. Fit it to percent signal change, as make_pairs makes it, or "
-            "leave mean_img out."
+            f"values with means of {_rms(mean):.4g} (root mean square), as volumes in "
+            "the units of the scanner have. Fit it to percent signal change, as "
+            "make_pairs makes it, or leave mean_img out."
         )
 
 
@@ -202,9 +213,9 @@ def check_same_unit(mean, known_mean, std):
     """
     if _is_centred(known_mean, std) and not _is_centred(mean, std):
         raise ValueError(
-            f"y has a mean of {mean.mean():.4g}, and that of fit had about zero, with "
-            f"errors of {std.mean():.4g}: is it in the units of the scanner? Percent "
-            "signal change is expected, as make_pairs makes it."
+            f"y has means of {_rms(mean):.4g} (root mean square), and that of fit had "
+            f"about zero, with errors of {_rms(std):.4g}: is it in the units of the "
+            "scanner? Percent signal change is expected, as make_pairs makes it."
         )
 
 
@@ -233,14 +244,20 @@ def warn_of_gaps(pairs):
             RuntimeWarning,
         )
         return
-    # By their times: volumes are numbered within a scan that may lack some itself.
-    lasting = np.ptp(pairs.times) / pairs.t_r
-    n_missing = round(lasting) + 1 - len(pairs.times)
+    if len(pairs.times) < 2:
+        return
+    steps = np.diff(pairs.times)
+    if (steps <= 0).any():
+        warn("The pairs are not in the order of time.", RuntimeWarning)
+        return
+    # By their times, of the EEG's clock: volumes are numbered within a scan that may
+    # lack some itself.
+    n_missing = int((np.rint(steps / np.median(steps)) - 1).sum())
     if n_missing:
         warn(
             f"The pairs lack {n_missing} volumes between their first and last, so the "
-            "image is shorter than the scan. pairs.times says which are there, and "
-            "nilearn.image.index_img takes the same from the scan.",
+            "image is shorter than the scan: nilearn.image.index_img(bold_img, "
+            "pairs.volumes) takes those that are there.",
             RuntimeWarning,
         )
 
@@ -291,6 +308,12 @@ def as_targets(y, n_pairs):
     return y.reshape(len(y), -1), y.shape[1:]
 
 
+def _is_missing(person):
+    import pandas as pd
+
+    return np.ndim(person) == 0 and bool(pd.isna(person))
+
+
 def check_groups(groups, n_pairs):
     """Return the person of each pair; a single one if ``groups`` is None."""
     if groups is None:
@@ -301,8 +324,7 @@ def check_groups(groups, n_pairs):
             f"groups must have shape ({n_pairs},), one person for each pair, got "
             f"{groups.shape}."
         )
-    # NaN is not equal to itself.
-    n_missing = sum(person is None or person != person for person in groups.tolist())
+    n_missing = sum(_is_missing(person) for person in groups.tolist())
     if n_missing:
         raise ValueError(
             f"groups must name a person for each pair, but {n_missing} of {n_pairs} "

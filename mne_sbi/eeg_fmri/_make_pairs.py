@@ -247,8 +247,14 @@ def _step_of(onsets, t_r):
     steps = np.diff(onsets)
     if not len(steps) or (steps <= 0).any():
         return t_r
-    # Relative to the usual step, which t_r is compared with later.
+    # Relative to the usual step, which t_r is compared with later; to t_r itself where
+    # so many volumes were left out that neighbours are rare. Steps that are all even,
+    # say, are those of another t_r.
     usual = np.median(steps)
+    multiples = np.rint(steps / t_r).astype(int)
+    fits = (abs(steps / t_r - multiples) <= _MOST_OFF).all()
+    if fits and multiples.min() >= 1 and np.gcd.reduce(multiples) == 1:
+        usual = t_r
     counts = np.maximum(np.rint(steps / usual), 1)
     off = np.abs(steps / usual - counts) > _MOST_OFF
     # Where the usual step is no t_r, that is the matter.

@@ -7,9 +7,7 @@ import numpy as np
 
 from .._checks import check_array, check_option, did_you_mean, listing
 from .._frozen import FrozenArrays
-from ._alignment import VolumeTiming
-from ._alike import check_alike
-from ._eeg_samples import eeg_channels
+from ._alike import check_alike, find_channels, find_common
 from ._eeg_windows import FEATURES, EEGWindows
 
 # The arrays that have a row for each pair.
@@ -157,7 +155,7 @@ class Pairs(FrozenArrays):
 
         Parameters
         ----------
-        rows : array of int | array of bool, shape (n_pairs,)
+        rows : array of int | array of bool, shape (n_pairs,) | slice
             Their numbers, or a mask, such as ``pairs.times < 120``.
 
         Returns
@@ -165,8 +163,8 @@ class Pairs(FrozenArrays):
         pairs : Pairs
             These.
         """
-        rows = np.asarray(rows)
-        if not rows.size:
+        rows = rows if isinstance(rows, slice) else np.atleast_1d(rows)
+        if not isinstance(rows, slice) and not rows.size:
             rows = rows.astype(int)
         return replace(self, **{name: getattr(self, name)[rows] for name in _PER_PAIR})
 
@@ -188,11 +186,10 @@ class Pairs(FrozenArrays):
         Raises
         ------
         ValueError
-            If a recording is not the same person's in both.
+            If there are none, or a recording is not the same person's in both.
         """
-        rows = {key: row for row, key in enumerate(_volume_keys(other))}
-        mine = self.take([key in rows for key in _volume_keys(self)])
-        theirs = other.take([rows[key] for key in _volume_keys(mine)])
+        rows = find_common(self, other)
+        mine, theirs = self.take(rows[0]), other.take(rows[1])
         if (mine.groups != theirs.groups).any():
             raise ValueError(
                 "The recordings are of other people, or in another order: give both "
@@ -200,27 +197,29 @@ class Pairs(FrozenArrays):
             )
         return mine, theirs
 
-    def match(self, like):
-        """Bring the channels into the order of other pairs.
+    def match(self, like, targets=True):
+        """Take the channels of other pairs, in their order.
 
         Parameters
         ----------
         like : Pairs
             Such as those that a regressor was fitted to.
+        targets : bool
+            Whether ``y`` must be of the same voxels too.
 
         Returns
         -------
         pairs : Pairs
-            The same pairs, with the channels of ``like``.
+            The same pairs, with the channels of ``like`` and no others.
 
         Raises
         ------
         ValueError
-            If they differ in channels, features, bands, repetition time or voxels.
+            If they lack channels, or differ in features, bands, repetition time, how
+            windows were made, or voxels.
         """
-        check_same_channels([like.ch_names, self.ch_names], ("theirs", "these"))
-        check_alike(self, like)
-        order = [self.ch_names.index(name) for name in like.ch_names]
+        check_alike(self, like, targets)
+        order = find_channels(self, like)
         if order == list(range(len(order))):
             return self
         return replace(
@@ -251,27 +250,12 @@ class Pairs(FrozenArrays):
         Raises
         ------
         ValueError
-            If channels are missing, or these pairs do not know how they were made.
+            If channels are missing, the recording is too short, or these pairs do not
+            know how they were made.
         """
-        if self.windows is None:
-            raise ValueError(
-                "It is not known how the windows of these pairs were made. Pairs of "
-                "make_pairs know it."
-            )
-        missing = sorted(set(self.ch_names) - set(eeg_channels(raw)))
-        if missing:
-            raise ValueError(
-                f"The recording lacks the channels {listing(missing)} of the pairs. "
-                "Channels count as missing if they are marked as bad or not of type "
-                "'eeg': see raw.interpolate_bads() and raw.set_channel_types()."
-            )
-        windows = replace(self.windows, picks=list(self.ch_names))
-        if timing is None:
-            n = int(raw.times[-1] / self.t_r)
-            timing = VolumeTiming(self.t_r * np.arange(n), self.t_r)
-        X, kept, names = windows.compute(raw, timing)
-        order = [names.index(name) for name in self.ch_names]
-        return X[:, order], windows.times_of(timing)[kept]
+        from ._new_windows import make_like
+
+        return make_like(self, raw, timing)
 
     @classmethod
     def concatenate(cls, pairs):
@@ -308,17 +292,12 @@ class Pairs(FrozenArrays):
             runs = np.unique(each.runs, return_inverse=True)[1]
             block = {name: getattr(matched, name) for name in _PER_PAIR}
             blocks.append(block | {"runs": n_runs + runs})
-            n_runs += runs.max() + 1
+            n_runs += len(np.unique(runs))
         joined = {
             name: np.concatenate([block[name] for block in blocks])
             for name in _PER_PAIR
         }
         return replace(first, **joined)
-
-
-def _volume_keys(pairs):
-    """Return the recording and the number of each volume."""
-    return [*zip(pairs.runs.tolist(), pairs.volumes.tolist(), strict=True)]
 
 
 def check_same_channels(ch_names, people=None):

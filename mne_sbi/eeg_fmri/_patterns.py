@@ -183,8 +183,10 @@ def compute_patterns(regressor, X, n_patterns=3):
     [3, 2, 1]
     """
     like = getattr(regressor, "pairs_like_", None)
-    ch_names = (like or X).ch_names if isinstance(X, Pairs) else None
-    X, axes = _check_windows(regressor, unpack_pairs(X, like=like)[0])
+    ch_names = t_r = None
+    if isinstance(X, Pairs):
+        ch_names, t_r = (like or X).ch_names, X.t_r
+    X, axes = _check_windows(regressor, unpack_pairs(X, like=like, targets=False)[0])
     n_patterns = check_count("n_patterns", n_patterns)
     predicted = check_array("predictions", regressor.predict(X), dtype=None)
     if len(predicted) != len(X):
@@ -202,7 +204,7 @@ def compute_patterns(regressor, X, n_patterns=3):
         topographies=topographies.reshape(len(maps), *X.shape[1:]),
         explained=explained,
         axes=axes,
-        t_r=getattr(regressor, "masker_t_r_", None),
+        t_r=getattr(regressor, "masker_t_r_", None) or t_r,
         masker=getattr(regressor, "masker_", None),
         ch_names=ch_names,
     )

@@ -214,7 +214,8 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         -----
         Components of fMRI stay those of :meth:`fit`. Ridge regression is shrunk towards
         the coefficients of the group instead of zero, as far as blocks of the new pairs
-        that are left out say; networks are trained on for a fifth of their passes.
+        that are left out say, and not at all by fewer than 20 pairs; networks are
+        trained on for a fifth of their passes, by however few.
         With ``verbose``, it is said how far predictions of these pairs moved.
         """
         if not self.__sklearn_is_fitted__():
@@ -375,7 +376,9 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
 
     def _check_again(self, X):
         """Check windows against those of fit."""
-        X = as_windows(unpack_pairs(X, like=self.pairs_like_)[0], self.architecture_)
+        check_features(X, self.architecture_)
+        X = unpack_pairs(X, like=self.pairs_like_, targets=False)[0]
+        X = as_windows(X, self.architecture_)
         check_window_shape(X, self.x_shape_, self.architecture_)
         return X
 

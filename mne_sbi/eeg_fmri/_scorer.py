@@ -65,14 +65,7 @@ class Scorer:
             if len(rows := self._rows_of(person))
         ]
         for person, rows in self.tested:
-            least = max(LEAST_VOLUMES, 2 * pairs.timeline.gap_volumes)
-            if len(rows) < least:
-                raise ValueError(
-                    f"Person {person} has {len(rows)} volumes to test, and scores over "
-                    f"time need {least}: they are compared with predictions shifted by "
-                    f"gap= ({pairs.timeline.gap_volumes} volumes) or more. Leave the "
-                    "person out, as with pairs.pick(...), or give a smaller gap=."
-                )
+            self._check_length(person, rows)
             self._check_gaps(person, rows)
         self.people, self.copy_share, self.nulls = [], None, []
         self.rows, self.mean_nulls, self._ceilings = [], {}, {}
@@ -80,6 +73,29 @@ class Scorer:
 
     def _rows_of(self, person):
         return np.flatnonzero((self.pairs.groups == person) & (self.fold >= 0))
+
+    def _check_length(self, person, rows):
+        """See that there are enough pairs for scores over time."""
+        gap = self.pairs.timeline.gap_volumes
+        n_all = int((self.pairs.groups == person).sum())
+        who = f"Person {person} has {len(rows)} volumes to test"
+        who += f" (of {n_all}; cv= tests no more)" if len(rows) < n_all else ""
+        if len(rows) < LEAST_VOLUMES:
+            raise ValueError(
+                f"{who}, and scores over time need {LEAST_VOLUMES}. Leave the person "
+                "out, as with pairs.pick(...), or test more."
+            )
+        if len(rows) < 2 * gap:
+            raise ValueError(
+                f"{who}, and scores over time need {2 * gap}: they are compared with "
+                f"predictions shifted by gap= ({gap} volumes) or more. Leave the "
+                "person out, as with pairs.pick(...), or give a smaller gap=."
+            )
+        if np.unique(self.block[rows], return_counts=True)[1].max() < 2:
+            raise ValueError(
+                f"Each fold tests one volume of person {person}, and scores are of "
+                "what changes within a fold: use fewer folds."
+            )
 
     def _check_gaps(self, person, rows):
         """See that tested pairs follow each other."""

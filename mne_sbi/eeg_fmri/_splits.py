@@ -228,9 +228,11 @@ class Timeline:
             if runs is not None:
                 begins |= np.diff(runs[rows]) != 0
             within = np.concatenate([[0], np.cumsum(begins)])
-            if len(rows) > 8 and within[-1] > len(rows) / 4:
+            same_run = True if runs is None else np.diff(runs[rows]) == 0
+            n_back = int(((step <= 0) & same_run).sum())
+            if len(rows) > 8 and n_back > len(rows) / 4:
                 raise ValueError(
-                    f"times of person {person} go back {within[-1]} times in "
+                    f"times of person {person} go back {n_back} times in "
                     f"{len(rows)} pairs: sort the pairs of each person by time."
                 )
             self.position[rows] = at

@@ -7,7 +7,7 @@ import pytest
 from scipy.signal import lfilter
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import BayesianRidge, Ridge
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, LeaveOneOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -174,3 +174,28 @@ def test_a_search_within_a_pipeline_is_told_the_people(linear):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         score(X, y, estimator=GridSearchCV(Ridge(), {"alpha": [1.0, 9.0]}, cv=KFold(2)))
+
+
+@pytest.mark.filterwarnings("ignore::mne_sbi.eeg_fmri.LeakageWarning")
+def test_people_who_are_tested_too_little_are_named_before_anything_is_fitted(linear):
+    X, y = linear
+
+    class Never(Given):
+        def fit(self, X, y):
+            raise AssertionError("fitted")
+
+    def bad(rows, **kwargs):
+        parts = (part[rows] for part in (X, y, GROUPS, TIMES))
+        evaluate(Never(), *parts, baselines=False, **kwargs)
+
+    short = np.r_[:20, N : 3 * N]
+    with pytest.raises(ValueError, match="Person 0 has 20 volumes to test, and .* 24"):
+        bad(short, gap=1.0)
+    short = np.r_[:29, N : 3 * N]
+    with pytest.raises(ValueError, match=r"need 30: .* gap= \(15 volumes\) or more"):
+        bad(short)
+    cv = [(np.arange(N, 3 * N), np.arange(20))]
+    with pytest.raises(ValueError, match=r"20 volumes to test \(of 200; cv= tests no"):
+        bad(slice(None), cv=cv)
+    with pytest.raises(ValueError, match="Each fold tests one volume of person 0"):
+        bad(slice(None), cv=LeaveOneOut())

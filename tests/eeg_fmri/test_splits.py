@@ -4,7 +4,12 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, cross_val_predict
 
 from mne_sbi.eeg_fmri._evaluation_inputs import check_pairs
-from mne_sbi.eeg_fmri._splits import BlockedWithinPerson, find_leaks, make_splits
+from mne_sbi.eeg_fmri._splits import (
+    BlockedWithinPerson,
+    Timeline,
+    find_leaks,
+    make_splits,
+)
 
 PEOPLE = np.repeat(["anna", "ben", "cleo"], [100, 90, 80])
 
@@ -168,3 +173,13 @@ def test_pairs_out_of_the_order_of_time_are_an_error():
     times = np.random.default_rng(0).permutation(270).astype(float)
     with pytest.raises(ValueError, match="sort the pairs of each person by time"):
         pairs_of(times=times)
+
+
+def test_short_recordings_do_not_go_back_in_time():
+    n = 60
+    X, y, groups = np.zeros((n, 2)), np.zeros((n, 3)), np.zeros(n, dtype=int)
+    runs, times = np.arange(n) // 3, 2.0 * np.arange(n)
+    timeline = Timeline(groups, times, 10.0, runs)
+    np.testing.assert_array_equal(timeline.recording, runs)
+    with pytest.raises(ValueError, match="times of person 0 go back 30 times in 60"):
+        check_pairs(X, y, groups, times - 3.0 * (np.arange(n) % 2), None, 10.0)

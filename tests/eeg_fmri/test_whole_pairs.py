@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 from mne.utils import catch_logging
-from nilearn.image import mean_img
+from nilearn.image import index_img, mean_img
 from nilearn.maskers import NiftiMasker
 from numpy.testing import assert_array_equal
 
@@ -20,6 +20,7 @@ from mne_sbi.eeg_fmri import (
     compute_patterns,
     evaluate,
 )
+from mne_sbi.eeg_fmri._bands import BANDS
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,8 @@ def test_channels_of_a_person_who_comes_later_are_found_by_name(
         (EEGWindows(standardize=False), "standardize=True and standardize=False"),
         (EEGWindows(high_pass=None), "high_pass=0.0078125 and high_pass=None"),
         (EEGWindows(bands={k: (8, 13) for k in "abcde"}), "differ in bands"),
-        ("spectrogram", "differ in features: band_power and spectrogram"),
+        (EEGWindows(bands=dict(reversed(BANDS.items()))), "bands, or in their order"),
+        ("spectrogram", "HRFRidge takes features='band_power', and these pairs"),
     ],
 )
 def test_windows_of_another_kind_are_named(simulated, fitted, features, message):
@@ -105,10 +107,42 @@ def test_windows_of_another_kind_are_named(simulated, fitted, features, message)
         fitted.predict(later(simulated, features=features))
 
 
+def test_what_changes_values_of_raw_windows_and_spectra_is_compared(simulated):
+    def make(features):
+        return later(simulated, features=features)
+
+    raw, spectrum = (
+        {"features": "raw", "standardize": False},
+        {"features": "spectrogram", "n_freqs": 60},
+    )
+    first = make(EEGWindows(**raw, sfreq=40, duration=30))
+    with pytest.raises(ValueError, match="duration=30 and duration=15"):
+        make(EEGWindows(**raw, sfreq=80, duration=15)).match(first)
+    first = make(EEGWindows(**spectrum, standardize=False))
+    with pytest.raises(ValueError, match="sfreq=250.0 and sfreq=125.0"):
+        make(EEGWindows(**spectrum, standardize=False, sfreq=125)).match(first)
+    # What these windows do not use may differ, and lists are as good as tuples.
+    make(EEGWindows(**spectrum, high_pass=None)).match(make(EEGWindows(**spectrum)))
+    alpha = [make(EEGWindows(bands={"alpha": ends})) for ends in ((8, 13), [8.0, 13])]
+    alpha[0].match(alpha[1])
+
+
+def test_voxels_are_compared_where_they_are_used(simulated, pairs, fitted):
+    mask = simulated.masker.mask_img_
+    data = np.asarray(mask.dataobj).copy()
+    data[tuple(np.argwhere(data)[0])] = 0
+    masker = NiftiMasker(nibabel.Nifti1Image(data, mask.affine), standardize=None)
+    raw, image = simulated.raws[2], simulated.images[2]
+    own = make_pairs(raw, image, masker, subject="03", verbose=False)
+    assert_array_equal(fitted.predict(own), fitted.predict(pairs.pick("03")))
+    with pytest.raises(ValueError, match="Use the same mask for all recordings"):
+        fitted.score(own)
+
+
 def test_missing_channels_are_named(simulated, fitted):
     raw = simulated.raws[2].copy().drop_channels(["Cz"])
     own = make_pairs(raw, simulated.images[2], simulated.masker, verbose=False)
-    with pytest.raises(ValueError, match="that of 'these' lacks Cz"):
+    with pytest.raises(ValueError, match="The pairs lack the channels Cz of those"):
         fitted.predict(own)
 
 
@@ -118,6 +152,18 @@ def test_architectures_say_which_windows_they_take(simulated, pairs):
         EEG2fMRIRegressor("hrf_ridge").fit(spectra)
     with pytest.raises(ValueError, match="Calhas takes features='spectrogram', and"):
         EEG2fMRIRegressor("calhas").fit(pairs)
+
+
+def test_evaluate_hands_pairs_on(simulated, pairs):
+    known, unknown = (
+        evaluate(EEG2fMRIRegressor("hrf_ridge", t_r=t_r), pairs, baselines=False)
+        for t_r in (2.0, None)
+    )
+    assert known.table.equals(unknown.table)
+    with pytest.raises(ValueError, match="t_r is 3 s, but the pairs have 2 s"):
+        evaluate(EEG2fMRIRegressor("hrf_ridge", t_r=3.0), pairs, baselines=False)
+    with pytest.raises(ValueError, match="Calhas takes features='spectrogram', and"):
+        evaluate(EEG2fMRIRegressor("calhas"), pairs, baselines=False)
 
 
 def test_y_is_not_given_twice(pairs):
@@ -153,10 +199,27 @@ def test_windows_of_a_recording_without_fmri(simulated, pairs, fitted):
     assert np.isfinite(fitted.predict(X)).all()
 
 
+@pytest.mark.parametrize("features", ["band_power", "spectrogram", "raw"])
+def test_windows_of_another_sampling_rate(simulated, features):
+    pairs = later(simulated, features=features)
+    raw = simulated.raws[2].copy().resample(500)
+    X, _ = pairs.make_windows(raw, VolumeTiming(30.0 + 2.0 * np.arange(60), 2.0))
+    assert X.shape == pairs.X.shape
+    inner = slice(5, -5)  # resampling begins and ends with artefacts
+    r = np.corrcoef(X[inner].ravel(), pairs.X[inner].ravel())[0, 1]
+    assert r > 0.98
+
+
+def test_recordings_that_are_too_short(simulated, pairs):
+    raw = simulated.raws[2].copy().crop(0, 33)
+    with pytest.raises(ValueError, match="lasts 33 s, and 10 windows.* need 49 s"):
+        pairs.make_windows(raw)
+
+
 def test_windows_need_the_channels_and_the_settings(simulated, pairs):
     raw = simulated.raws[2].copy().drop_channels(["Cz"])
     raw.info["bads"] = ["Fp1"]
-    with pytest.raises(ValueError, match="lacks the channels Cz, Fp1 of the pairs"):
+    with pytest.raises(ValueError, match="lacks the channels Fp1, Cz of the pairs"):
         pairs.make_windows(raw)
     with pytest.raises(ValueError, match="not known how the windows"):
         replace(pairs, windows=None).make_windows(simulated.raws[2])
@@ -168,6 +231,9 @@ def test_pairs_that_are_taken(pairs):
     assert early.n_pairs == 3 * 15 and early.times.max() < 60
     assert_array_equal(early.X[:15], pairs.X[:15])
     assert_array_equal(pairs.take([5, 2]).volumes, pairs.volumes[[5, 2]])
+    assert pairs.take(3).n_pairs == 1 and pairs.take(slice(0, 9)).n_pairs == 9
+    empty = pairs.take([])
+    assert Pairs.concatenate([pairs, empty, pairs]).n_pairs == 2 * pairs.n_pairs
     assert pairs.take([]).n_pairs == 0 and pairs.take([]).ch_names == pairs.ch_names
 
 
@@ -188,6 +254,25 @@ def test_common_volumes_of_other_features(simulated, pairs):
     assert mine.features == "spectrogram" and theirs.features == "band_power"
     with pytest.raises(ValueError, match="of other people, or in another order"):
         spectra.common(replace(pairs, groups=pairs.groups[::-1]))
+    with pytest.raises(ValueError, match="have no volume in common"):
+        spectra.common(pairs.take(pairs.times < 0))
+
+
+def test_common_volumes_of_a_scan_without_some(simulated, pairs):
+    """They are numbered anew in the scan that is cut: times tell."""
+    keep = np.setdiff1d(np.arange(60), [25, 26])
+    cut = make_pairs(
+        simulated.raws[0],
+        index_img(simulated.images[0], keep),
+        simulated.masker,
+        timing=(30.0 + 2.0 * np.arange(60))[keep],
+        subject="01",
+        verbose=False,
+    )
+    mine, theirs = cut.common(pairs.pick("01"))
+    assert mine.n_pairs == 58 == cut.n_pairs
+    np.testing.assert_allclose(mine.times, theirs.times)
+    assert_array_equal(theirs.volumes, keep)
 
 
 def test_other_voxels_of_the_same_number_are_not_joined(simulated):
@@ -234,9 +319,15 @@ def test_images_say_what_they_lack(pairs, fitted):
     assert image.shape[3] == 35
     with pytest.warns(RuntimeWarning, match="are of 3 recordings"):
         fitted.predict_img(pairs)
+    with pytest.warns(RuntimeWarning, match="not in the order of time"):
+        fitted.predict_img(own.take(slice(None, None, -1)))
+    # Clocks differ: 300 volumes of 2.008 s, by a header of 2 s.
+    long = own.take(np.arange(300) % own.n_pairs)
+    long = replace(long, times=2.008 * np.arange(300))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fitted.predict_img(own)
+        fitted.predict_img(long)
 
 
 def test_units_of_the_scanner_are_named(simulated, pairs, fitted):

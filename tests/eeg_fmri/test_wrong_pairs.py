@@ -10,7 +10,7 @@ from nilearn.maskers import NiftiMasker
 from mne_sbi.eeg_fmri._alignment import align_volumes
 from mne_sbi.eeg_fmri._bold import BoldSignal
 from mne_sbi.eeg_fmri._eeg_windows import EEGWindows
-from mne_sbi.eeg_fmri._make_pairs import make_pairs
+from mne_sbi.eeg_fmri._make_pairs import _step_of, make_pairs
 
 SFREQ, T_R, N = 100.0, 2.0, 60
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
@@ -147,6 +147,14 @@ def test_a_nan_volume_is_left_out_by_the_remedy():
     np.testing.assert_array_equal(part.X, whole.X[keep])
     np.testing.assert_allclose(part.y, whole.y[keep], atol=0.5)
     assert pairs.n_pairs == 59 and whole.y.std() > 0.8
+
+
+def test_many_volumes_may_be_left_out_unless_it_looks_like_another_repetition_time():
+    onsets = 30.0 + 2.0 * np.arange(60)
+    sparse = onsets[np.isin(np.arange(60) % 5, (0, 2))]
+    assert _step_of(sparse, 2.0) == pytest.approx(2.0)
+    assert _step_of(onsets[::2], 2.0) == pytest.approx(4.0)
+    assert _step_of(onsets[[0, 2, 4, 8, 10]], 2.0) == pytest.approx(4.0)
 
 
 def test_onsets_that_are_off_are_named():
