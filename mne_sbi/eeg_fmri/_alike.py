@@ -25,7 +25,7 @@ def check_alike(pairs, first, targets=True):
         raise ValueError(
             f"The pairs differ in features: {first.features} and {pairs.features}."
         )
-    bands = [list_bands(each) for each in (first, pairs)]
+    bands = [_list_bands(each) for each in (first, pairs)]
     if bands[0] != bands[1]:
         raise ValueError(
             f"The pairs differ in bands, or in their order: {bands[0]} and {bands[1]}."
@@ -45,7 +45,7 @@ def check_alike(pairs, first, targets=True):
         _check_targets(pairs, first)
 
 
-def list_bands(pairs):
+def _list_bands(pairs):
     """Return names and ends of the bands in their order, or None."""
     if pairs.bands is None:
         return None

@@ -208,3 +208,16 @@ def check_training_settings(architecture):
     check_count("max_iter", architecture.max_iter)
     check_count("batch_size", architecture.batch_size)
     check_between("learning_rate", architecture.learning_rate, 1e-30, 1e3)
+
+
+def say_move(before, after, verbose):
+    """Say how far calibration moved the predictions of its own pairs."""
+    from mne.utils import logger, use_log_level
+
+    size = np.sqrt(np.square(before - before.mean(axis=0)).mean(dtype=float))
+    move = np.sqrt(np.square(after - before).mean(dtype=float))
+    found = "Predictions stay as they were"
+    if move:
+        found = f"Predictions moved by {move / max(size, 1e-300):.0%} of their size"
+    with use_log_level("INFO" if verbose is True else verbose):
+        logger.info(f"{found} ({len(before)} pairs of calibration)")

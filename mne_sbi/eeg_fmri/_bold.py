@@ -8,6 +8,7 @@ import numpy as np
 from .._checks import check_array, check_option
 from ._alignment import LONGEST_T_R, SAME_T_R, check_t_r
 from ._bold_values import mask_bold, region_of
+from ._cosines import slow_cosines
 from ._images import has_voxels, ready_masker
 
 _PER_SECOND = {"sec": 1.0, "msec": 1e3, "usec": 1e6}
@@ -273,9 +274,8 @@ def percent_change(values, t_r, signal, onsets=None):
             f"freedom at a repetition time of {t_r:g} s. Give a lower one."
         )
     usable = _find_usable(values, signal.unusable)
-    # What nilearn.signal.clean does, but of the times that are there.
-    phase = np.pi * (numbers + 0.5) / n_all
-    drift, _ = np.linalg.qr(np.cos(phase[:, np.newaxis] * np.arange(n_cosines + 1)))
+    # nilearn.signal.clean knows no volumes that are missing.
+    drift = slow_cosines((numbers + 0.5) / n_all, n_cosines)
     y = np.zeros(values.shape, dtype=np.float32)
     columns = np.flatnonzero(usable)
     for start in range(0, len(columns), _N_AT_ONCE):

@@ -7,6 +7,15 @@ from .._checks import check_array
 from ._alignment import SAME_T_R
 from ._pairs import Pairs
 
+# Means are about zero if they are no more than so many standard deviations.
+_CENTRED = 10.0
+# What make_pairs calls the windows whose second axis is this one.
+_FEATURES = {
+    "bands": "band_power",
+    "frequencies": "spectrogram",
+    "samples": "raw",
+}
+
 
 def unpack_pairs(X, y=None, groups=None, like=None, targets=True):
     """Return arrays of what may be :class:`Pairs`.
@@ -219,59 +228,6 @@ def check_same_unit(mean, known_mean, std):
         )
 
 
-def say_move(before, after, verbose):
-    """Say how far calibration moved the predictions of its own pairs."""
-    from mne.utils import logger, use_log_level
-
-    size = np.sqrt(np.square(before - before.mean(axis=0)).mean(dtype=float))
-    move = np.sqrt(np.square(after - before).mean(dtype=float))
-    found = "Predictions stay as they were"
-    if move:
-        found = f"Predictions moved by {move / max(size, 1e-300):.0%} of their size"
-    with use_log_level("INFO" if verbose is True else verbose):
-        logger.info(f"{found} ({len(before)} pairs of calibration)")
-
-
-def warn_of_gaps(pairs):
-    """Warn that volumes of pairs do not follow each other."""
-    from mne.utils import warn
-
-    n_runs = len(np.unique(pairs.runs))
-    if n_runs > 1:
-        warn(
-            f"The pairs are of {n_runs} recordings, whose volumes follow each other in "
-            "the image. Give those of one: see pairs.pick and pairs.runs.",
-            RuntimeWarning,
-        )
-        return
-    if len(pairs.times) < 2:
-        return
-    steps = np.diff(pairs.times)
-    if (steps <= 0).any():
-        warn("The pairs are not in the order of time.", RuntimeWarning)
-        return
-    # By their times, of the EEG's clock: volumes are numbered within a scan that may
-    # lack some itself.
-    n_missing = int((np.rint(steps / np.median(steps)) - 1).sum())
-    if n_missing:
-        warn(
-            f"The pairs lack {n_missing} volumes between their first and last, so the "
-            "image is shorter than the scan: nilearn.image.index_img(bold_img, "
-            "pairs.volumes) takes those that are there.",
-            RuntimeWarning,
-        )
-
-
-# Means are about zero if they are no more than so many standard deviations.
-_CENTRED = 10.0
-# What make_pairs calls the windows whose second axis is this one.
-_FEATURES = {
-    "bands": "band_power",
-    "frequencies": "spectrogram",
-    "samples": "raw",
-}
-
-
 def as_targets(y, n_pairs):
     """Check fMRI and flatten each pair's values.
 
@@ -308,14 +264,10 @@ def as_targets(y, n_pairs):
     return y.reshape(len(y), -1), y.shape[1:]
 
 
-def _is_missing(person):
-    import pandas as pd
-
-    return np.ndim(person) == 0 and bool(pd.isna(person))
-
-
 def check_groups(groups, n_pairs):
     """Return the person of each pair; a single one if ``groups`` is None."""
+    import pandas as pd
+
     if groups is None:
         return np.zeros(n_pairs, dtype=int)
     groups = np.asarray(groups)
@@ -324,7 +276,7 @@ def check_groups(groups, n_pairs):
             f"groups must have shape ({n_pairs},), one person for each pair, got "
             f"{groups.shape}."
         )
-    n_missing = sum(_is_missing(person) for person in groups.tolist())
+    n_missing = int(pd.isna(groups.astype(object)).sum())
     if n_missing:
         raise ValueError(
             f"groups must name a person for each pair, but {n_missing} of {n_pairs} "

@@ -1,7 +1,6 @@
 """From recordings and scans to pairs."""
 
 import numbers
-from contextlib import contextmanager
 
 import numpy as np
 
@@ -102,42 +101,39 @@ def make_pairs(
         )
     raws, images, timings = _as_lists(raw, bold_img, timing)
     people = _find_people(raws, subject)
-    names = []
-    for i, each in enumerate(raws):
-        with _naming(i, people):
-            names.append(eeg_channels(each, windows.picks))
+    names = _for_each(people, lambda each: eeg_channels(each, windows.picks), raws)
     check_same_channels(names, people)
     with use_log_level(verbose):
-        loaded = []
-        for i, image in enumerate(images):
-            with _naming(i, people):
-                loaded.append(load_bold(image, t_r))
-        _check_same_t_r([each for _, each in loaded], people)
-        masker = fit_masker(masker, [image for image, _ in loaded], loaded[0][1])
+        loaded = _for_each(people, lambda image: load_bold(image, t_r), images)
+        images, rates = zip(*loaded, strict=True)
+        _check_same_t_r(rates, people)
+        masker = fit_masker(masker, images, rates[0])
         # All checks that need no computing come first.
-        for i, (image, rate) in enumerate(loaded):
-            with _naming(i, people):
-                timings[i] = _find_timing(raws[i], image.shape[3], rate, timings[i])
-        parts = []
-        for i, each in enumerate(raws):
-            with _naming(i, people):
-                scan = *loaded[i], timings[i]
-                parts.append(_pair(each, *scan, masker, windows, signal, people[i]))
+        n_volumes = [image.shape[3] for image in images]
+        timings = _for_each(people, _find_timing, raws, n_volumes, rates, timings)
+
+        def pair(*recording):
+            return _pair(*recording, masker, windows, signal)
+
+        parts = _for_each(people, pair, raws, images, rates, timings, people)
     return Pairs.concatenate(parts)
 
 
-@contextmanager
-def _naming(index, people):
-    """Say in errors whose recording it is, if there are several."""
-    try:
-        yield
-    except (TypeError, ValueError, RuntimeError) as exc:
-        # Subclasses may be made of other arguments than a message.
-        if len(people) == 1 or type(exc) not in (TypeError, ValueError, RuntimeError):
-            raise
-        raise type(exc)(
-            f"Recording {index + 1} of {len(people)} (person {people[index]!r}): {exc}"
-        ) from exc
+def _for_each(people, function, *lists):
+    """Call a function for each recording; errors say whose, if there are several."""
+    results = []
+    for i, arguments in enumerate(zip(*lists, strict=True)):
+        try:
+            results.append(function(*arguments))
+        except (TypeError, ValueError, RuntimeError) as exc:
+            # Subclasses may be made of other arguments than a message.
+            is_plain = type(exc) in (TypeError, ValueError, RuntimeError)
+            if len(people) == 1 or not is_plain:
+                raise
+            raise type(exc)(
+                f"Recording {i + 1} of {len(people)} (person {people[i]!r}): {exc}"
+            ) from exc
+    return results
 
 
 def _as_lists(raw, bold_img, timing):
@@ -268,7 +264,7 @@ def _step_of(onsets, t_r):
     return np.polyfit(np.r_[0, np.cumsum(counts)], onsets, 1)[0]
 
 
-def _pair(raw, img, t_r, timing, masker, windows, signal, person):
+def _pair(raw, img, t_r, timing, person, masker, windows, signal):
     """Pair one recording."""
     import mne
 

@@ -37,9 +37,6 @@ def make_like(pairs, raw, timing=None):
     windows = replace(pairs.windows, picks=names)
     if pairs.info is not None and raw.info["sfreq"] != sfreq_of(pairs):
         windows = replace(windows, sfreq=sfreq_of(pairs))
-    if timing is None:
-        n = max(1, int(raw.n_times / raw.info["sfreq"] / pairs.t_r))
-        timing = VolumeTiming(pairs.t_r * np.arange(n), pairs.t_r)
     duration = raw.n_times / raw.info["sfreq"]
     least = (windows.reach(pairs.t_r) + _LEAST_WINDOWS) * pairs.t_r
     if duration < least:
@@ -48,6 +45,9 @@ def make_like(pairs, raw, timing=None):
             f"which are standardised over time, need {least:.4g} s. Some minutes are "
             "better."
         )
+    if timing is None:
+        n = int(duration / pairs.t_r)
+        timing = VolumeTiming(pairs.t_r * np.arange(n), pairs.t_r)
     X, kept, found = windows.compute(raw, timing)
     order = [found.index(name) for name in names]
     return X[:, order], windows.times_of(timing)[kept]

@@ -163,9 +163,7 @@ class Pairs(FrozenArrays):
         pairs : Pairs
             These.
         """
-        rows = rows if isinstance(rows, slice) else np.atleast_1d(rows)
-        if not isinstance(rows, slice) and not rows.size:
-            rows = rows.astype(int)
+        rows = np.atleast_1d(np.arange(self.n_pairs)[rows])
         return replace(self, **{name: getattr(self, name)[rows] for name in _PER_PAIR})
 
     def common(self, other):

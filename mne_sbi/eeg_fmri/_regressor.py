@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_option, check_rng
-from ._base import Architecture
+from ._base import Architecture, say_move
 from ._grid import find_grid
 from ._inputs import (
     agree_t_r,
@@ -16,9 +16,7 @@ from ._inputs import (
     check_percent,
     check_same_unit,
     check_window_shape,
-    say_move,
     unpack_pairs,
-    warn_of_gaps,
 )
 from ._pairs import Pairs
 from ._registry import ARCHITECTURES, make_architecture
@@ -304,7 +302,7 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             If pairs lack volumes, as after bad segments, or are of several recordings:
             the volumes of the image follow each other.
         """
-        from ._images import to_image
+        from ._images import to_image, warn_of_gaps
 
         check_is_fitted(self)
         if self.masker is None:

@@ -219,17 +219,15 @@ class Timeline:
         self.gap = gap
         self.recording = np.empty(len(groups), dtype=int)
         self.position = np.empty(len(groups))
-        steps, shortest, n_recordings = [], np.inf, 0
+        steps, usual, n_recordings = [], [], 0
         for person in np.unique(groups):
             rows = np.flatnonzero(groups == person)
             at = np.arange(len(rows), dtype=float) if times is None else times[rows]
             step = np.diff(at)
-            begins = step <= 0
-            if runs is not None:
-                begins |= np.diff(runs[rows]) != 0
+            is_new = False if runs is None else np.diff(runs[rows]) != 0
+            begins = (step <= 0) | is_new
             within = np.concatenate([[0], np.cumsum(begins)])
-            same_run = True if runs is None else np.diff(runs[rows]) == 0
-            n_back = int(((step <= 0) & same_run).sum())
+            n_back = int((begins & np.logical_not(is_new)).sum())
             if len(rows) > 8 and n_back > len(rows) / 4:
                 raise ValueError(
                     f"times of person {person} go back {n_back} times in "
@@ -240,12 +238,13 @@ class Timeline:
             n_recordings += within[-1] + 1
             steps.append(step[~begins])
             if len(steps[-1]):
-                shortest = min(shortest, float(np.median(steps[-1])))
+                usual.append(float(np.median(steps[-1])))
         steps = np.concatenate(steps)
-        typical = float(np.median(steps)) if len(steps) else 1.0
-        self.t_r = None if times is None else typical
+        self.t_r = None
+        if times is not None:
+            self.t_r = float(np.median(steps)) if len(steps) else 1.0
         # A little less, so that 30 s are 15 volumes of 2 s in spite of rounding.
-        self.gap_volumes = int(np.ceil(gap / min(shortest, typical) - 1e-6))
+        self.gap_volumes = int(np.ceil(gap / min(usual, default=1.0) - 1e-6))
 
 
 def find_leaks(splits, timeline):

@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array as check_sklearn_array
 
 from .._checks import check_array, listing
+from ._cosines import slow_cosines
 
 
 class RecordingStandardizer(TransformerMixin, BaseEstimator):
@@ -217,8 +218,7 @@ def remove_slow_changes(X, times, high_pass):
             f"high_pass={high_pass:g} Hz takes {n_cosines} cosines from {len(times)} "
             "pairs. Give longer recordings or a lower frequency; None removes nothing."
         )
-    phase = np.pi * (times - times[0] + 0.5 * step) / duration
-    slow, _ = np.linalg.qr(np.cos(phase[:, np.newaxis] * np.arange(n_cosines + 1)))
-    slow = slow.astype(np.float32)
+    phase = (times - times[0] + 0.5 * step) / duration
+    slow = slow_cosines(phase, n_cosines).astype(np.float32)
     flat = X.reshape(len(X), -1) - X.reshape(len(X), -1).mean(axis=0)
     return (flat - slow @ (slow.T @ flat)).reshape(X.shape)

@@ -19,8 +19,8 @@ _NEARER, _AWAY = 0.1, 0.3
 _ERROR_STEP, _SSIM_STEP = 1e-3, 1e-3
 # Skill below which a model does harm.
 _HARM = -0.01
-# Share of measured values that 90 % intervals must hold; of a few people who are as
-# different as people are, they hold .87 to .93.
+# Share of measured values that 90 % intervals must hold. Of a few people who happen to
+# be noisier than those of the training, honest ones hold somewhat less than 90 %.
 _COVERAGE = 0.85
 # By how much a correlation may exceed its ceiling, by chance.
 _BEYOND = 0.02
