@@ -7,6 +7,7 @@ import numpy as np
 
 from ._checks import check_option, did_you_mean
 from ._recording_arrays import Recording, check_series
+from ._warnings import warn_user
 
 _MODES = ("auto", "mean_flip", "mean", "pca_flip", "max")
 # Without normals, signs cannot be aligned.
@@ -84,11 +85,10 @@ def read_source_estimate(stc, *, labels=None, src=None, mode="auto"):
     check_series(series, names)
     # Of the sources: aligning signs makes half of a magnitude negative.
     if (stc.data >= 0).all():
-        mne.utils.warn(
+        warn_user(
             f"The {name} has no negative value, as a magnitude or power: a rhythm of "
             "10 Hz has 20 Hz in it. Use pick_ori='normal' in the inverse method, or "
-            "'max-power' in a beamformer.",
-            ignore_namespaces=("mne", "mne_sbi", "sklearn"),
+            "'max-power' in a beamformer."
         )
     return Recording([series], float(stc.sfreq), tuple(names))
 

@@ -16,6 +16,7 @@ FLOORS = {
     "_frozen": 0,
     "_cache": 0,
     "_threads": 0,
+    "_warnings": 0,
     "_keras": 0,
     "_region_names": 0,
     "_npz": 0,

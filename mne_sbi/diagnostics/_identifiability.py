@@ -8,6 +8,7 @@ from .._checks import check_array, draw_seed
 from .._parameters import check_known
 from .._priors import Prior
 from .._symmetries import describe_symmetry, find_symmetries
+from .._warnings import warn_user
 from ..features import LogPSD, SpectralNoise
 from ..simulation._recipe import as_model, make_recipe
 from ._fisher import (
@@ -309,10 +310,8 @@ def identifiability(
 
 def _warn_if_blind(result):
     """Warn if the mean of the features hardly depends on any parameter."""
-    from mne.utils import warn
-
     if result.eigenvalues[0] < _NOTHING:
-        warn(
+        warn_user(
             "The mean of the features hardly depends on the parameters, and only that "
             "is counted here. Series of an ongoing activity tell by their covariance: "
             "for them, measure the identifiability with features=LogPSD(...)."

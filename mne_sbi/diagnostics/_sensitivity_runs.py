@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._warnings import warn_user
+
 # Simulations of spectra that are made at once; those of time series are the model's.
 _BLOCK = 2048
 
@@ -60,7 +62,7 @@ def run_design(recipe, features, design, n, n_replicates, seed):
         If half of the rows cannot be used.
     """
     import jax
-    from mne.utils import logger, warn
+    from mne.utils import logger
 
     n_points = len(design.streams)
     logger.info(
@@ -86,7 +88,7 @@ def run_design(recipe, features, design, n, n_replicates, seed):
             n_kept, n_failed = n_kept + n_good, n_failed + len(block) - n_good
             number += 1
     if n_refused + n_failed:
-        warn(
+        warn_user(
             _describe(n_kept, n_refused, n_failed)
             + " Others were drawn instead, so that parameters are not independent any "
             "more, and the indices are approximate. Narrow the prior if they are many."

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from .._warnings import warn_user
 from ..inference import NPE, PointRegressor
 from ._inputs import get_connectome, get_inner
 
@@ -252,16 +253,3 @@ def warn_if_synthetic(model, recording):
             "demonstrations; for recordings, pass a measured one: "
             "connectome=mne_sbi.datasets.fetch_connectome()."
         )
-
-
-def warn_user(message):
-    """Warn, with the line of the user's that led here.
-
-    Parameters
-    ----------
-    message : str
-        What the user should know.
-    """
-    from mne.utils import warn
-
-    warn(message, ignore_namespaces=("mne", "mne_sbi", "sklearn"))

@@ -9,10 +9,10 @@ from .._lead_field import LeadField, make_lead_field
 from .._recording_sources import is_no_region
 from .._region_names import normalize_region_name
 from .._sensors import sensor_projector
+from .._warnings import warn_user
 from ..features._sensors import SensorMixing
 from ..models import Recorded
 from ._inputs import get_inner
-from ._plausibility import warn_user
 
 # FIFF.FIFFV_PROJ_ITEM_EEG_AVREF of MNE-Python
 _AVERAGE_REFERENCE = 10

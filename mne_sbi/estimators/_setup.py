@@ -11,10 +11,10 @@ from sklearn.base import clone
 from .._checks import check_option
 from .._priors import Prior
 from .._symmetries import describe_symmetry, find_symmetries
+from .._warnings import warn_user
 from ..features import FeatureExtractor
 from ..simulation import SimulationBank, read_simulation_bank
 from ..simulation._recipe import as_model, describe_settings
-from ._plausibility import warn_user
 
 _METHODS = {"npe": "NPE", "point": "PointRegressor", "abc": "RejectionABC"}
 # Fewer simulations cannot be split for training and validation.

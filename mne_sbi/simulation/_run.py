@@ -9,6 +9,7 @@ import numpy as np
 
 from .._checks import draw_seed
 from .._threads import one_blas_thread
+from .._warnings import warn_user
 from ._bank import SimulationBank
 from ._folder import (
     check_chunk,
@@ -235,7 +236,7 @@ def _find_finite(x, size):
 
 def _report(valid, n_excluded):
     """Say what was left out."""
-    from mne.utils import logger, warn
+    from mne.utils import logger
 
     n, n_bad = len(valid), int((~valid).sum())
     if n_excluded:
@@ -250,7 +251,7 @@ def _report(valid, n_excluded):
             "model with mne_sbi.testing.check_forward_model."
         )
     if n_bad:
-        warn(
+        warn_user(
             f"{n_bad} of {n} simulations hold NaN or infinite values, or do not vary "
             "in time, and are left out. Narrow the prior if they are many."
         )
