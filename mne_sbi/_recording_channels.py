@@ -3,6 +3,7 @@
 import numpy as np
 
 from ._recording_arrays import Recording, active_projectors, check_power, check_series
+from ._recording_joints import left_out_of_raw
 from ._sensors import sensor_projector
 
 # Channels that are never a region's activity.
@@ -20,7 +21,8 @@ def read_raw(raw, *, picks=None, duration=None, sensors=False):
     Parameters
     ----------
     raw : mne.io.BaseRaw
-        The recording; segments annotated as bad become NaN.
+        The recording; segments annotated as bad become NaN, and so does a sample where
+        annotations say that two pieces are joined.
     picks : str | array_like | slice | None
         Channels, as in MNE-Python.
     duration : float | None
@@ -41,34 +43,27 @@ def read_raw(raw, *, picks=None, duration=None, sensors=False):
     """
     rows, names, info = _choose(raw, picks, sensors)
     what = "sensors" if sensors else "regions"
-    # As MNE-Python's own spectra do: what is left, joined, would have steps.
-    series = raw.get_data(picks=rows, reject_by_annotation="NaN")
-    kept = _is_kept(raw, rows[:1])
+    series = raw.get_data(picks=rows)
+    left_out = left_out_of_raw(raw)
     sfreq = float(raw.info["sfreq"])
-    if duration is None:
-        check_series(series, names, what=what, kept=kept)
-        data = [series]
-    else:
-        data = []
-        for start, stop in _find_windows(raw.n_times, sfreq, duration):
+    windows = [(0, raw.n_times)]
+    if duration is not None:
+        windows = _find_windows(raw.n_times, sfreq, duration)
+    data = []
+    for start, stop in windows:
+        kept = ~left_out.mark(start, stop)
+        where = ""
+        if duration is not None:
             where = f" from {start / sfreq:g} to {stop / sfreq:g} s"
-            _check_share(kept[start:stop], where)
-            part = np.ascontiguousarray(series[:, start:stop])
-            check_series(part, names, what=what, kept=kept[start:stop], where=where)
-            data.append(part)
+            _check_share(kept, where)
+        part = np.ascontiguousarray(series[:, start:stop])
+        check_series(part, names, what=what, kept=kept, where=where)
+        # As in MNE-Python's own spectra: what is left, joined, would have steps.
+        part[:, ~kept] = np.nan
+        data.append(part)
     if sensors:
         data = [_project(part, names, info) for part in data]
     return Recording(data, sfreq, tuple(names), _band(raw.info), info=info)
-
-
-def _is_kept(raw, picks):
-    """Return which samples are not annotated as bad, bool of shape (n_times,)."""
-    _, times = raw.get_data(
-        picks=picks, reject_by_annotation="omit", return_times=True, verbose="error"
-    )
-    kept = np.zeros(raw.n_times, dtype=bool)
-    kept[raw.time_as_index(times, use_rounding=True)] = True
-    return kept
 
 
 def _find_windows(n_times, sfreq, duration):

@@ -31,6 +31,7 @@ FLOORS = {
     "_recording": 1,
     "_recording_arrays": 1,
     "_recording_channels": 1,
+    "_recording_joints": 1,
     "_recording_sources": 1,
     "_source_imaging": 1,
     "models": 2,

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from .._checks import listing
+from .._recording_joints import left_out_of_raw
 
 # Windows that are transformed at once.
 _N_AT_ONCE = 64
@@ -105,7 +106,7 @@ def find_valid(raw, starts, length, reject_by_annotation, what):
     fits = ((starts >= 0) & (starts + length <= raw.n_times)).all(axis=1)
     valid = fits.copy()
     if reject_by_annotation:
-        n_bad = np.r_[0, np.cumsum(is_bad(raw))]
+        n_bad = np.r_[0, np.cumsum(is_left_out(raw))]
         first = np.clip(starts, 0, raw.n_times)
         last = np.clip(starts + length, 0, raw.n_times)
         valid &= (n_bad[last] == n_bad[first]).all(axis=1)
@@ -126,17 +127,36 @@ def find_valid(raw, starts, length, reject_by_annotation, what):
     return valid
 
 
-def is_bad(raw):
-    """Return which samples are annotated as bad, bool of shape (n_times,)."""
-    bad = np.zeros(raw.n_times, dtype=bool)
-    annotations = raw.annotations
-    onsets = annotations.onset - raw.first_time
-    ends = onsets + annotations.duration
-    for onset, end, text in zip(onsets, ends, annotations.description, strict=True):
-        if str(text).lower().startswith("bad"):
-            first, last = to_samples([onset, end], raw.info["sfreq"])
-            bad[max(first, 0) : max(last, first + 1, 0)] = True
-    return bad
+def is_left_out(raw):
+    """Return which samples are bad or a joint of pieces, bool of shape (n_times,)."""
+    return left_out_of_raw(raw).mark(0, raw.n_times)
+
+
+def resample(raw, names, sfreq):
+    """Bring channels to another rate, what lies between two joints by itself."""
+    import mne
+
+    raw = raw.copy().pick(names).load_data(verbose="error")
+    made = raw.copy().resample(sfreq, verbose="error")
+    edges, new_edges = (
+        np.r_[0, np.clip(np.sort(left_out_of_raw(x).joints), 0, n), n]
+        for x, n in ((raw, raw.n_times), (made, made.n_times))
+    )
+    if len(edges) == 2:
+        return made
+    pieces = np.stack([edges[:-1], edges[1:], new_edges[:-1], new_edges[1:]], axis=1)
+    for start, stop, first, last in pieces.tolist():
+        if last <= first or stop <= start:
+            continue
+        piece = raw.get_data(start=start, stop=stop)
+        if round(piece.shape[1] * sfreq / raw.info["sfreq"]):
+            piece = mne.filter.resample(
+                piece, sfreq, raw.info["sfreq"], npad="auto", verbose="error"
+            )
+        # The length of a piece is rounded by itself: one sample can be missing.
+        piece = np.pad(piece, ((0, 0), (0, last - first)), mode="edge")
+        made[:, first:last] = piece[:, : last - first]
+    return made
 
 
 def read_windows(raw, names, starts, length):

@@ -7,7 +7,7 @@ import numpy as np
 from .._checks import check_array, check_option
 from ._alignment import VolumeTiming
 from ._bands import BANDS
-from ._eeg_samples import eeg_channels
+from ._eeg_samples import eeg_channels, resample
 from ._standardizer import remove_slow_changes, standardize_recordings
 from ._windows import band_power_windows, raw_windows, spectrogram_windows
 
@@ -60,7 +60,7 @@ class EEGWindows:
         removes what all channels share. False: neither.
     reject_by_annotation : bool
         Leave volumes out of which a window touches an annotation that begins with
-        "bad".
+        "bad", or reaches across a joint of two pieces.
 
     Examples
     --------
@@ -152,8 +152,7 @@ class EEGWindows:
         names = eeg_channels(raw, self.picks)
         settings = {"picks": names, "reject_by_annotation": self.reject_by_annotation}
         if self.sfreq is not None and self.features != "raw":
-            raw = raw.copy().pick(names).load_data(verbose="error")
-            raw.resample(self.sfreq, verbose="error")
+            raw = resample(raw, names, self.sfreq)
         timing, first = self._skip(timing)
         t_r = timing.t_r
         if self.features == "band_power":

@@ -8,8 +8,9 @@ from ._eeg_samples import (
     check_finite,
     eeg_channels,
     find_valid,
-    is_bad,
+    is_left_out,
     read_windows,
+    resample,
     to_samples,
 )
 
@@ -37,7 +38,7 @@ def band_power_windows(
         left out.
     reject_by_annotation : bool
         Leave volumes out of which a window touches an annotation that begins with
-        "bad".
+        "bad", or reaches across a joint of two pieces.
 
     Returns
     -------
@@ -192,8 +193,7 @@ def raw_windows(
     names = eeg_channels(raw, picks)
     onsets = check_array("onsets", onsets, shape=(None,))
     if sfreq is not None and sfreq != raw.info["sfreq"]:
-        raw = raw.copy().pick(names).load_data(verbose="error")
-        raw.resample(sfreq, verbose="error")
+        raw = resample(raw, names, sfreq)
     rate = raw.info["sfreq"]
     length = to_samples(duration, rate)
     starts = to_samples(onsets - duration, rate)
@@ -202,7 +202,7 @@ def raw_windows(
     data = raw.get_data(names, int(starts[0]), int(starts[-1] + length))
     check_finite(data, names, starts[0] / rate, rate)
     if standardize:
-        good = ~is_bad(raw)[starts[0] : starts[-1] + length]
+        good = ~is_left_out(raw)[starts[0] : starts[-1] + length]
         data = _standardize(data, good if reject_by_annotation else slice(None), names)
     data = data.astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(data, length, axis=1)

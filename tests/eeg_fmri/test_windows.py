@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mne_sbi.eeg_fmri._alignment import VolumeTiming
-from mne_sbi.eeg_fmri._eeg_samples import eeg_channels
+from mne_sbi.eeg_fmri._eeg_samples import eeg_channels, is_left_out, resample
 from mne_sbi.eeg_fmri._eeg_windows import EEGWindows
 from mne_sbi.eeg_fmri._windows import (
     band_power_windows,
@@ -264,3 +264,67 @@ def test_skipped_volumes_are_counted_by_time(noise):
 def test_no_volume_has_its_windows(noise):
     with pytest.raises(ValueError, match="None of 2 volumes can be used"):
         raw_windows(noise, [3.0, 5.0])
+
+
+@pytest.mark.parametrize("text", ["BAD boundary", "EDGE", "boundary", "New Segment/"])
+@pytest.mark.parametrize("first_samp", [0, 4321])
+def test_windows_do_not_reach_across_joints(noise, text, first_samp):
+    data = noise.get_data() + 1e-3 * (np.arange(noise.n_times) >= 10_010)
+    raw = mne.io.RawArray(data, noise.info, first_samp=first_samp, verbose="error")
+    joined = raw.copy().set_annotations(mne.Annotations(50.05, 0.0, text))
+    marked = raw.copy().set_annotations(mne.Annotations(50.05, 1 / SFREQ, "BAD"))
+    times = 2.0 * np.arange(4, 58)
+    for compute in (
+        lambda raw: band_power_windows(raw, times, 2.0, n_lags=3),
+        lambda raw: spectrogram_windows(raw, times, 2.0, n_freqs=50, n_windows=3),
+        lambda raw: raw_windows(raw, times, duration=6.0),
+    ):
+        (X, valid), (expected, kept) = compute(joined), compute(marked)
+        np.testing.assert_array_equal(valid, kept)
+        np.testing.assert_array_equal(X, expected)
+        # 50.05 s is in the windows that end at 52, 54 and 56 s.
+        assert times[~valid].tolist() == [52.0, 54.0, 56.0]
+    events = raw.copy().set_annotations(mne.Annotations(50.05, 0.0, "Stimulus/S 1"))
+    assert band_power_windows(events, times, 2.0, n_lags=3)[1].all()
+
+
+@pytest.mark.parametrize("rate", [64.0, 100.0])
+def test_resampling_does_not_reach_across_joints(rate):
+    rng = np.random.default_rng(0)
+    lengths = [3001, 2347, 1, 4651]
+    parts = [1e-5 * rng.standard_normal((2, n)) for n in lengths]
+    data = np.concatenate([x + i for i, x in enumerate(parts)], axis=1)
+    joints = np.cumsum(lengths)[:-1] / SFREQ
+    raw = mne.io.RawArray(
+        data, mne.create_info(2, SFREQ, "eeg"), first_samp=777, verbose="error"
+    ).set_annotations(mne.Annotations(joints, 0.0, "boundary"))
+    found = resample(raw, raw.ch_names, rate)
+    assert found.info["sfreq"] == rate and found.n_times == round(10_000 * rate / SFREQ)
+    level = np.median(found.get_data()[0, : round(3000 * rate / SFREQ)])
+    assert abs(level) < 1e-5
+    # What the first part becomes by itself, up to its end.
+    alone = make_raw(parts[0]).resample(rate, verbose="error").get_data()
+    n = round(3000 * rate / SFREQ)
+    np.testing.assert_allclose(found.get_data()[:, :n], alone[:, :n], atol=1e-12)
+    # Everything between two joints is near its level: no ripple of a step of 1 V.
+    bad = is_left_out(found)
+    edges = np.r_[0, np.flatnonzero(bad), found.n_times]
+    levels = [0, 1, 2, 3] if len(edges) == 5 else [0, 1, 3]
+    for start, stop, wanted in zip(edges[:-1], edges[1:], levels, strict=True):
+        inside = found.get_data(start=start + (start > 0), stop=stop)
+        assert np.abs(inside - wanted).max(initial=0) < 1e-4
+
+
+def test_windows_of_a_resampled_recording_do_not_reach_across_joints(noise):
+    data = noise.get_data() + 1e-2 * (np.arange(noise.n_times) >= 10_010)
+    times, windows = 2.0 * np.arange(4, 58), {"n_lags": 3, "high_pass": None}
+    raw = make_raw(data).set_annotations(mne.Annotations(50.05, 0.0, "boundary"))
+    settings = EEGWindows("band_power", sfreq=100.0, standardize=False, **windows)
+    timing = VolumeTiming(times, 2.0)
+    X, kept, _ = settings.compute(raw, timing)
+    expected, all_kept, _ = settings.compute(noise, timing)
+    rows = np.isin(all_kept, kept)
+    # The offset is no power, and its ripple would be a hundred times the noise.
+    assert (~rows).sum() == 3
+    np.testing.assert_allclose(X, expected[rows], atol=0.3)
+    assert np.abs(X - expected[rows]).mean() < 0.01
