@@ -41,6 +41,11 @@ class Recording:
         begin at different times.
     nave : tuple of int
         Numbers of epochs in averages.
+    n_repeated : tuple of int
+        Numbers of samples of each time series that are in it more than once, as those
+        of epochs that overlap are; empty for none.
+    n_windows : tuple of float | None
+        Numbers of windows that each spectrum averages, at least; ``None`` if unknown.
     """
 
     data: object
@@ -54,6 +59,8 @@ class Recording:
     is_average: bool = False
     tmin: float | None = None
     nave: tuple = ()
+    n_repeated: tuple = ()
+    n_windows: tuple | None = None
 
     @property
     def from_mne(self):
@@ -67,11 +74,17 @@ class Recording:
 
     @property
     def durations(self):
-        """Length of each time series in s, without the segments left out."""
+        """Length of each time series in s, without the segments left out.
+
+        What is in it more than once counts once.
+        """
         if not self.is_series:
             return ()
         n_times = [int((~np.isnan(series[0])).sum()) for series in self.data]
-        return tuple(n / self.sfreq for n in n_times)
+        repeated = self.n_repeated or [0] * len(n_times)
+        return tuple(
+            (n - again) / self.sfreq for n, again in zip(n_times, repeated, strict=True)
+        )
 
     def __len__(self):
         return len(self.data)
@@ -205,8 +218,13 @@ def join(recordings):
         band = (max(highpasses), min(lowpasses))
     starts = {recording.tmin for recording in recordings}
     tmin = first.tmin if len(starts) == 1 else np.nan
-    nave = tuple(n for recording in recordings for n in recording.nave)
-    return dataclasses.replace(first, data=data, band=band, tmin=tmin, nave=nave)
+    counts = {
+        name: tuple(n for recording in recordings for n in getattr(recording, name))
+        for name in ("nave", "n_repeated")
+    }
+    n_windows = [recording.n_windows for recording in recordings]
+    counts["n_windows"] = None if None in n_windows else sum(n_windows, ())
+    return dataclasses.replace(first, data=data, band=band, tmin=tmin, **counts)
 
 
 def _check_grid(first, other, index):

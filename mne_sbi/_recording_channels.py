@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._recording_arrays import Recording, active_projectors, check_power, check_series
-from ._recording_joints import left_out_of_raw
+from ._recording_joints import find_left_out, left_out_of_raw
 from ._sensors import sensor_projector
 
 # Channels that are never a region's activity.
@@ -13,6 +13,9 @@ _SENSORS = ("eeg", "mag", "grad")
 _LEAST_KEPT = 0.5
 # What the average of equal channels leaves of them is rounding.
 _ROUNDING = 1e-10
+# The same samples of two epochs correlate above this, whatever baseline or trend was
+# taken out of each.
+_SAME = 0.7
 
 
 def read_raw(raw, *, picks=None, duration=None, sensors=False):
@@ -106,7 +109,8 @@ def read_epochs(epochs, *, picks=None, sensors=False, joined=False):
         As in :func:`read_raw`.
     joined : bool
         Make one observation of all epochs, with a gap of NaN between two, instead of
-        one observation of each.
+        one observation of each. A sample becomes NaN where two pieces are joined
+        inside of an epoch.
 
     Returns
     -------
@@ -125,16 +129,70 @@ def read_epochs(epochs, *, picks=None, sensors=False, joined=False):
             f"The {type(epochs).__name__} holds no epoch. See epochs.drop_log for why "
             "they were dropped."
         )
-    for series in data:
-        check_series(series, names, what="sensors" if sensors else "regions")
+    for series, joints in zip(data, _find_joints(epochs), strict=True):
+        what = "sensors" if sensors else "regions"
+        check_series(series, names, what=what, kept=~joints)
+        series[:, joints] = np.nan
+    n_repeated = ()
+    if joined:
+        n_repeated = (_count_repeated(data, epochs),)
     if sensors:
         data = [_project(series, names, info) for series in data]
     if joined and len(data) > 1:
         gap = np.full((len(names), 1), np.nan)
         pieces = [piece for series in data for piece in (gap, series)]
         data = [np.concatenate(pieces[1:], axis=1)]
-    sfreq = float(epochs.info["sfreq"])
-    return Recording(data, sfreq, tuple(names), _band(epochs.info), info=info)
+    return Recording(
+        data,
+        float(epochs.info["sfreq"]),
+        tuple(names),
+        _band(epochs.info),
+        info=info,
+        n_repeated=n_repeated,
+    )
+
+
+def _find_joints(epochs):
+    """Mark joints of pieces inside of each epoch, list of bool of shape (n_times,).
+
+    What is annotated as bad was kept with ``reject_by_annotation=False``, or was not
+    kept; a joint that only EEGLAB or BrainVision calls so, MNE-Python always keeps.
+    """
+    n_times, sfreq = len(epochs.times), epochs.info["sfreq"]
+    nothing = np.empty((0, 2), dtype=int)
+    return [
+        find_left_out(found, sfreq, epochs.times[0])
+        ._replace(spans=nothing)
+        .mark(0, n_times)
+        for found in epochs.get_annotations_per_epoch()
+    ]
+
+
+def _count_repeated(data, epochs):
+    """Count the samples of epochs that are in the next one, in time, as well."""
+    n_times = data[0].shape[1]
+    # Events count samples of the Raw.
+    rate = getattr(epochs, "_raw_sfreq", epochs.info["sfreq"])
+    starts = epochs.events[:, 0] * (epochs.info["sfreq"] / rate)
+    order = np.argsort(starts, kind="stable")
+    n_repeated = 0
+    for i, j in zip(order[:-1], order[1:], strict=True):
+        shift = round(starts[j] - starts[i])
+        # Epochs of an array may have events that were made up.
+        if shift < n_times and _are_same(data[i][:, shift:], data[j], n_times - shift):
+            n_repeated += n_times - shift
+    return n_repeated
+
+
+def _are_same(a, b, n):
+    """Whether the first samples of two arrays are the same but for offset and trend."""
+    a, b = a[:, :n], b[:, :n]
+    kept = ~np.isnan(a[0] + b[0])
+    if not kept.any():
+        return False
+    a, b = (x[:, kept] - x[:, kept].mean(axis=1, keepdims=True) for x in (a, b))
+    size = np.sqrt((a**2).sum() * (b**2).sum())
+    return bool(np.array_equal(a, b) or (a * b).sum() > _SAME * size)
 
 
 def read_evoked(evoked, *, picks=None, sensors=False):
@@ -215,7 +273,10 @@ def read_spectrum(spectrum, *, picks=None, sensors=False, joined=False):
     if not len(power):
         raise ValueError(f"The {type(spectrum).__name__} holds no epoch.")
     check_power(power, names, what="sensors" if sensors else "regions")
+    n_windows = (1,) * len(power) if is_epochs else _count_averaged(spectrum)
     if joined:
+        if is_epochs:
+            n_windows = (_count_windows(spectrum, len(power)),)
         power = power.mean(axis=0, keepdims=True)
     return Recording(
         power,
@@ -223,7 +284,28 @@ def read_spectrum(spectrum, *, picks=None, sensors=False, joined=False):
         band=_band(spectrum.info),
         freqs=np.array(spectrum.freqs, dtype=float),
         info=info,
+        n_windows=n_windows,
     )
+
+
+# MNE-Python keeps no number of windows of a Raw, or of an epoch (at least 1).
+
+
+def _count_averaged(spectrum):
+    """Return the number of epochs that a spectrum averages, (n,), or None."""
+    of_epochs = spectrum.__getstate__()["inst_type_str"] == "Epochs"
+    return (int(spectrum.nave),) if of_epochs and spectrum.nave else None
+
+
+def _count_windows(spectrum, n_epochs):
+    """Count the windows of epochs; those that overlap by more than half, by share."""
+    events = getattr(spectrum, "events", None)
+    shifts = [0] if events is None else np.diff(np.sort(events[:, 0]))
+    if len(spectrum.freqs) < 2 or not np.all(np.array(shifts) > 1):
+        # Arrays have none, or such as number epochs sample by sample.
+        return n_epochs
+    half = spectrum.info["sfreq"] / np.diff(spectrum.freqs)[0] / 2
+    return 1 + float(np.minimum(shifts / half, 1).sum())
 
 
 def _band(info):

@@ -6,6 +6,7 @@ import mne
 import numpy as np
 import pytest
 
+from mne_sbi import EpochsToArray
 from mne_sbi._recording import as_recording
 from mne_sbi.features import EnvelopeCorrelation, LogPSD
 
@@ -133,3 +134,29 @@ def test_envelopes_are_those_round_a_gap_of_one_sample(text):
     np.testing.assert_array_equal(found, expected)
     across = extractor.compute(raw).get_data("dense")
     assert np.abs(across - expected).max() > 0.05
+
+
+def test_epochs_across_a_joint():
+    """MNE-Python rejects them by itself only where the joint is called bad."""
+    raw = make_raw(noise(6000), first_samp=500, dated=True)
+    raw = annotate(raw, [25.5, 40.0], 0.0, ["boundary", "New Segment/"]).crop(3.0)
+    epochs = mne.make_fixed_length_epochs(raw, 5.0, preload=True, verbose="error")
+    gaps = gaps_of(epochs)
+    # 25.5 s is 22.5 s after the crop, and 40 s is 37 s after it.
+    assert [gap.tolist() for gap in gaps[4:8]] == [[250], [], [], [200]]
+    assert not any(len(gap) for gap in [*gaps[:4], *gaps[8:]])
+    (joined,) = as_recording([epochs]).data
+    assert np.flatnonzero(np.isnan(joined[0])).tolist()[4:6] == [2254, 2504]
+    slow = epochs.copy().decimate(2, verbose="error")
+    assert gaps_of(slow)[4].tolist() == [125]
+    shifted = mne.Epochs(
+        raw, epochs.events + [123, 0, 0], tmin=-1.0, tmax=1.0, baseline=None,
+        preload=True, verbose="error",
+    )  # fmt: skip
+    assert [gap.tolist() for gap in gaps_of(shifted)[4:5]] == [[227]]
+    with pytest.raises(ValueError, match=r"2 of 11 epochs .*epochs.drop\(\[4, 7\]\)"):
+        EpochsToArray().fit_transform(epochs)
+    marked = mne.make_fixed_length_epochs(
+        annotate(raw, [22.5, 37.0], 0.0, "BAD boundary"), 5.0, verbose="error"
+    ).drop_bad()
+    assert len(marked) == 9 and len(as_recording(marked)) == 9

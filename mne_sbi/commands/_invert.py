@@ -1,13 +1,13 @@
 """``mne_sbi invert``: from files of recordings to a table, a posterior and a report."""
 
 import contextlib
-import dataclasses
 import warnings
 from pathlib import Path
 
 import numpy as np
 
 from .._checks import write_atomically
+from .._recording import as_recording
 from ._model_options import find_connectome, make_freqs, make_model, warn_user
 from ._recordings import (
     check_together,
@@ -274,20 +274,17 @@ def _tell_duration(inverter, X):
 
     An inverter that makes its own features finds out by itself.
     """
-    noise = getattr(inverter.features, "noise", None)
-    if noise is None:
+    from ..estimators._plausibility import take_duration
+
+    if getattr(inverter.features, "noise", None) is None:
         return
-    seconds = min(len(r.times) * _n_epochs(r) / r.info["sfreq"] for r in X)
-    if inverter.duration is not None:
-        seconds = min(seconds, inverter.duration)
-    noise = dataclasses.replace(noise, duration=float(seconds))
-    inverter.set_params(features=inverter.features.set_params(noise=noise))
-
-
-def _n_epochs(recording):
-    import mne
-
-    return len(recording) if isinstance(recording, mne.BaseEpochs) else 1
+    recording = as_recording(
+        X,
+        picks=inverter.picks,
+        duration=inverter.duration,
+        sensors=inverter.lead_field is not None,
+    )
+    take_duration(inverter.features, recording)
 
 
 def _invert(inverter, X, names):

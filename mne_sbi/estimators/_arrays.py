@@ -172,7 +172,15 @@ class EpochsToArray(TransformerMixin, BaseEstimator):
                 f"All epochs must have the same number of samples, got {lengths}. Use "
                 "epochs.crop()."
             )
-        return np.stack(recording.data)
+        data = np.stack(recording.data)
+        joined = np.flatnonzero(np.isnan(data).any(axis=(1, 2)))
+        if len(joined):
+            raise ValueError(
+                f"{len(joined)} of {len(data)} epochs reach across a joint of two "
+                "pieces of the recording, which an annotation such as 'boundary' "
+                f"marks. Leave them out: epochs.drop({joined.tolist()})."
+            )
+        return data
 
     def _read_array(self, X, *, reset):
         """Validate an array as scikit-learn does it."""

@@ -235,8 +235,34 @@ def _lengths(recording, window):
         runs = np.diff(np.flatnonzero(edges))[::2]
         n_windows = ((runs[runs >= n_window] - n_window) // hop + 1).sum()
         held = ((n_windows - 1) * hop + n_window) / recording.sfreq
-        lengths.append(held if len(runs) > 1 and n_windows else length)
+        # Epochs can overlap by more than windows do.
+        is_cut = len(runs) > 1 and n_windows
+        lengths.append(float(min(held, length)) if is_cut else length)
     return lengths
+
+
+def find_lengths(recording, features):
+    """Find how long recordings without gaps are that have as many windows.
+
+    Parameters
+    ----------
+    recording : Recording
+        Observations.
+    features : FeatureExtractor
+        Features, of whose windows it is.
+
+    Returns
+    -------
+    lengths : list of float
+        Lengths in s; empty if unknown, as those of arrays and of a Raw's spectrum are.
+    """
+    window = getattr(features, "window", None)
+    if recording.is_series:
+        return list(_lengths(recording, window))
+    if recording.n_windows is None or window is None:
+        return []
+    # As SpectralNoise counts windows that overlap by half.
+    return [(n + 1) / 2 * window for n in recording.n_windows]
 
 
 def _array_duration(recording, sfreq):

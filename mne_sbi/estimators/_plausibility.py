@@ -6,7 +6,7 @@ import numpy as np
 
 from .._warnings import warn_user
 from ..inference import NPE, PointRegressor
-from ._inputs import get_connectome, get_inner
+from ._inputs import find_lengths, get_connectome, get_inner
 
 # A recording may be this much shorter than assumed before the difference matters.
 _LEAST_SHARE = 0.8
@@ -31,9 +31,9 @@ def take_duration(features, recording):
         The recording.
     """
     noise = getattr(features, "noise", None)
-    if recording.is_series and getattr(noise, "duration", None) is not None:
-        shortest = min(recording.durations)
-        features.set_params(noise=dataclasses.replace(noise, duration=shortest))
+    lengths = find_lengths(recording, features)
+    if lengths and getattr(noise, "duration", None) is not None:
+        features.set_params(noise=dataclasses.replace(noise, duration=min(lengths)))
 
 
 def warn_if_implausible(inverter, recording, summaries):
@@ -70,9 +70,8 @@ def warn_if_implausible(inverter, recording, summaries):
             "The model has a stimulus, so that it gives averages over many of its "
             "pulses, and the recording is none. Give the Evoked, epochs.average()."
         )
-    if recording.is_series:
-        _warn_if_short(inverter, recording)
     if recording.from_mne:
+        _warn_if_short(inverter, recording)
         _warn_if_filtered(inverter, recording)
         _warn_if_coarse(inverter, recording)
     elif inverter.model_.output == "spectrum" and inverter.unit == "dB":
@@ -98,27 +97,45 @@ def _warn_if_averaged_otherwise(stimulus, recording):
 
 
 def _warn_if_short(inverter, recording):
-    """Warn of sampling noise that is larger than assumed."""
-    shortest = min(recording.durations)
-    if inverter.model_.output == "timeseries":
-        # Simulated time series bring their own sampling noise.
-        simulated = inverter.model_.duration
-        if shortest < _LEAST_SHARE * simulated:
-            warn_user(
-                f"A recording has {shortest:.4g} s of usable data, but simulations "
-                f"last {simulated:.4g} s: intervals will be too narrow. Fit to the "
-                f"shortest recording, or give duration={shortest:.4g}."
-            )
-        return
+    """Warn of sampling noise that is larger than assumed, or unknown."""
+    lengths = find_lengths(recording, inverter.features_)
     noise = getattr(inverter.features_, "noise", None)
     assumed = getattr(noise, "duration", None)
+    is_simulated = inverter.model_.output == "timeseries"
+    if is_simulated:
+        # Simulated time series bring their own sampling noise.
+        assumed = inverter.model_.duration
     if assumed is None:
         return
-    if shortest < _LEAST_SHARE * assumed:
+    if not lengths:
+        # Whoever gives features knows what is in them.
+        if inverter.features is None and not is_simulated:
+            warn_user(
+                "A Spectrum does not tell how long the recording was: the observation "
+                f"noise is that of {assumed:.4g} s. Give the Raw or the Epochs, or fit "
+                "with features=LogPSD(noise=SpectralNoise(duration=...)) and the "
+                "length of the recording in s."
+            )
+        return
+    shortest = min(lengths)
+    if shortest >= _LEAST_SHARE * assumed:
+        return
+    start = f"A recording has {shortest:.4g} s of usable data, but"
+    if not recording.is_series:
+        start = (
+            f"A spectrum of epochs averages as many windows as {shortest:.4g} s of "
+            "data have, or more, but"
+        )
+    if is_simulated:
         warn_user(
-            f"A recording has {shortest:.4g} s of usable data, but the observation "
-            f"noise is that of {assumed:.4g} s: intervals will be too narrow. Fit "
-            f"with features=LogPSD(noise=SpectralNoise(duration={shortest:.4g}))."
+            f"{start} simulations last {assumed:.4g} s: intervals will be too narrow. "
+            f"Fit to the shortest recording, or give duration={shortest:.4g}."
+        )
+    else:
+        warn_user(
+            f"{start} the observation noise is that of {assumed:.4g} s: intervals "
+            "will be too narrow. Fit with "
+            f"features=LogPSD(noise=SpectralNoise(duration={shortest:.4g}))."
         )
 
 

@@ -48,6 +48,12 @@ class Joined(FeatureExtractor):
         found = (getattr(part, "noise", None) for part in self._parts)
         return next((noise for noise in found if noise is not None), None)
 
+    @property
+    def window(self):
+        """Length in s of the windows of the first part that has such, or None."""
+        found = (getattr(part, "window", None) for part in self._parts)
+        return next((window for window in found if window is not None), None)
+
     def get_params(self, deep=True):
         """Return the settings, with those of the parts.
 

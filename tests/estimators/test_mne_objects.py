@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from mne_sbi import ModelInverter
+from mne_sbi._recording import as_recording
+from mne_sbi.estimators._plausibility import take_duration
 from mne_sbi.features import LogPSD, SpectralNoise
 from mne_sbi.models import SpectralGraphModel
 
@@ -124,23 +126,32 @@ def test_spectra_of_mne(make_inverter, fitted, raw):
     settings = {"method": "welch", "n_fft": 200, "n_overlap": 100, "window": "hann"}
     settings |= {"picks": "all", "verbose": "error"}
     spectrum = raw.compute_psd(**settings)
-    np.testing.assert_allclose(fitted.predict(spectrum), fitted.predict(raw))
-    assert fitted.predict([spectrum, spectrum]).shape == (2, 5)
-    # A spectrum does not tell how long the recording was: 60 s are assumed.
-    assert make_inverter().fit(spectrum).features_.noise.duration == 60
+    unknown = "does not tell how long the recording was.* noise is that of "
+    with pytest.warns(RuntimeWarning, match=unknown + "20 s"):
+        np.testing.assert_allclose(fitted.predict(spectrum), fitted.predict(raw))
+    with pytest.warns(RuntimeWarning, match=unknown + "20 s"):
+        assert fitted.predict([spectrum, spectrum]).shape == (2, 5)
+    with pytest.warns(RuntimeWarning, match=unknown + "60 s"):
+        assert make_inverter().fit(spectrum).features_.noise.duration == 60
+    # Whoever says how long it was is not asked again.
+    known = LogPSD(noise=SpectralNoise(duration=20.0))
+    make_inverter(features=known).fit(spectrum)
     epochs = mne.make_fixed_length_epochs(raw, 5.0, preload=True, verbose="error")
     spectra = epochs.compute_psd(**settings)
-    assert fitted.predict(spectra).shape == (4, 5)
+    with pytest.warns(RuntimeWarning, match="as many windows as 2 s .* of 20 s"):
+        assert fitted.predict(spectra).shape == (4, 5)
     too_few = raw.compute_psd(fmax=30.0, **settings)
     with pytest.raises(ValueError, match="to 30 Hz do not cover .* to 40 Hz"):
         fitted.predict(too_few)
 
 
-def test_coarse_spectra_are_said_to_be_so(fitted, raw):
+def test_coarse_spectra_are_said_to_be_so(make_inverter, raw):
     """What compute_psd() gives by default at high sampling rates."""
     settings = {"method": "welch", "picks": "all", "verbose": "error"}
+    features = LogPSD(noise=SpectralNoise(duration=20.0))
+    inverter = make_inverter(features=features).fit(raw)
     with pytest.warns(RuntimeWarning, match="every 10 Hz, and are compared"):
-        fitted.predict(raw.compute_psd(n_fft=10, **settings))
+        inverter.predict(raw.compute_psd(n_fft=10, **settings))
 
 
 def test_average_is_said_to_be_one(make_inverter, fitted, raw):
@@ -212,7 +223,8 @@ def test_default_noise_has_the_length_of_the_recording(
     raws = [make_raw(duration=duration) for duration in (30.0, 25.0, 40.0)]
     raws[0].set_annotations(mne.Annotations([10], [12.0], "BAD_noise"))
     inverter = make_inverter().fit(raws)
-    assert inverter.features_.noise.duration == 18
+    # Nine windows before the segment and seven after it, as many as in 17 s.
+    assert inverter.features_.noise.duration == 17
     assert make_inverter().fit(raws[1:]).features_.noise.duration == 25
     assert make_inverter().fit(spectra).features_.noise.duration == 60
     # The window may be set, and a little less is near enough.
@@ -221,7 +233,7 @@ def test_default_noise_has_the_length_of_the_recording(
         inverter.predict([make_raw(duration=d) for d in (14.0, 12.0)])
     (message,) = found_warnings(record)
     assert message.startswith("A recording has 12 s of usable data, but")
-    assert "that of 18 s" in message and "SpectralNoise(duration=12)" in message
+    assert "that of 17 s" in message and "SpectralNoise(duration=12)" in message
 
 
 def test_recordings_shorter_than_the_noise_s_warn(make_inverter, raw):
@@ -293,3 +305,103 @@ def test_arrays_warn_if_nobody_chose_it():
     X = -np.arange(3.0) * np.ones((1, 68, 1))
     with pytest.warns(RuntimeWarning, match="fetch_connectome"):
         inverter.fit(X)
+
+
+# The noise is that of the windows that the spectrum averages, however they came about.
+
+
+def noise_of(make_inverter, X, window=2.0):
+    """Length that the default noise takes from X, and the windows it stands for."""
+    features = make_inverter().fit(X).features_
+    assert features.window == window
+    duration = features.noise.duration
+    return duration, 2 * duration / window - 1
+
+
+def make_epochs(raw, duration, overlap=0.0, **settings):
+    return mne.make_fixed_length_epochs(
+        raw, duration, overlap=overlap, preload=True, verbose="error", **settings
+    )
+
+
+def test_noise_of_overlapping_epochs(make_inverter, make_raw):
+    raw = make_raw(duration=60.0)
+    # Half-overlapping windows are those of the whole recording.
+    assert noise_of(make_inverter, [make_epochs(raw, 2.0, 1.0)])[0] == 60
+    assert noise_of(make_inverter, [make_epochs(raw, 2.0, 1.5)])[0] == 60
+    assert noise_of(make_inverter, [make_epochs(raw, 4.0, 3.0)])[0] == 60
+    # In any order, after a baseline was taken out of each, and at a lower rate.
+    epochs = make_epochs(raw, 4.0, 3.0).apply_baseline((0, 0.5))
+    assert noise_of(make_inverter, [epochs[::-1]])[0] == 60
+    fast = make_raw(sfreq=200.0, duration=60.0)
+    epochs = make_epochs(fast, 4.0, 3.0).decimate(2, verbose="error")
+    assert noise_of(make_inverter, [epochs])[0] == 60
+    # One window in each of 30.
+    assert noise_of(make_inverter, [make_epochs(raw, 2.0)]) == (31, 30)
+
+
+@pytest.mark.parametrize(("duration", "overlap"), [(2.0, 1.5), (4.0, 3.0), (3.0, 0.0)])
+def test_noise_is_as_large_as_spectra_of_white_noise_vary(duration, overlap):
+    rows = np.random.default_rng(0).standard_normal((300, 3000))
+    raw = mne.io.RawArray(rows, mne.create_info(300, 100.0, "misc"), verbose="error")
+    recording = as_recording([make_epochs(raw, duration, overlap)])
+    features = LogPSD(5.0, 45.0, window=2.0, noise=SpectralNoise())
+    found = features.extract(np.array(recording.data), 100.0)[0].std(axis=0).mean()
+    take_duration(features, recording)
+    expected = 10 / np.log(10) / np.sqrt(features.noise.n_averages(2.0))
+    assert found == pytest.approx(expected, rel=0.08)
+
+
+def test_noise_of_epochs_whose_events_are_made_up(make_inverter, make_raw):
+    """EpochsArray numbers them one sample after the other."""
+    epochs = make_epochs(make_raw(duration=60.0), 2.0)
+    array = mne.EpochsArray(epochs.get_data(), epochs.info, verbose="error")
+    assert noise_of(make_inverter, [array]) == (31, 30)
+
+
+def test_noise_of_short_good_pieces(make_inverter, make_raw):
+    raw = make_raw(duration=40.0)
+    # Pieces of 10, 1.5 and 20 s: 9, 0 and 19 windows.
+    raw.set_annotations(mne.Annotations([10.0, 14.5], [3.0, 5.5], "BAD"))
+    assert noise_of(make_inverter, raw) == (29, 28)
+
+
+def test_noise_of_joined_recordings(make_inverter, make_raw):
+    raws = [make_raw(duration=20.0, seed=seed) for seed in range(3)]
+    joined = mne.concatenate_raws(raws, verbose="error")
+    # A joint takes a sample, and the last window of 20 s with it.
+    assert noise_of(make_inverter, joined) == (56, 19 + 18 + 18)
+
+
+def test_noise_of_spectra_of_epochs(make_inverter, make_raw):
+    settings = {"method": "welch", "n_fft": 200, "window": "hann", "picks": "all"}
+    settings |= {"verbose": "error"}
+    raw = make_raw(duration=60.0)
+    spectra = make_epochs(raw, 2.0).compute_psd(**settings)
+    # Of each by itself one window, and of their average 30.
+    assert noise_of(make_inverter, spectra) == (2, 1)
+    assert noise_of(make_inverter, [spectra]) == (31, 30)
+    assert noise_of(make_inverter, spectra.average()) == (31, 30)
+    info = mne.create_info(spectra.ch_names, 100.0, "eeg")
+    array = mne.time_frequency.EpochsSpectrumArray(
+        spectra.get_data(picks="all"), info, spectra.freqs, verbose="error"
+    )
+    assert noise_of(make_inverter, [array]) == (31, 30)
+    # Windows that overlap by more than half are no more than those of the recording.
+    spectra = make_epochs(raw, 2.0, 1.5).compute_psd(**settings)
+    assert noise_of(make_inverter, [spectra]) == (60, 59)
+
+
+def test_command_line_counts_windows(make_raw, tmp_path):
+    """Features that the command makes have the length that an inverter would find."""
+    from mne_sbi.commands._invert import _tell_duration
+
+    raw = make_raw(duration=40.0)
+    raw.set_annotations(mne.Annotations([10.0, 14.5], [3.0, 5.5], "BAD"))
+    model = SpectralGraphModel(freqs=np.linspace(4, 40, 6))
+    features = LogPSD(noise=SpectralNoise())
+    inverter = ModelInverter(model, features=features)
+    _tell_duration(inverter, [raw, make_raw(duration=90.0)])
+    assert inverter.features.noise.duration == 29
+    _tell_duration(inverter.set_params(duration=5.0), [make_raw(duration=90.0)])
+    assert inverter.features.noise.duration == 5
