@@ -88,3 +88,34 @@ def test_white_noise_gives_back_the_prior(inverter, raws):
         assert 0.85 < ratio[name] < 1.15
     # That there is hardly a signal in it is what there was to learn.
     assert (posterior.mean[:, posterior.names.index("snr_white")] < 0.0).all()
+
+
+@pytest.mark.filterwarnings("ignore:.*unlike all")
+def test_pieces_that_were_joined_are_not_one_recording(inverter, raws, request):
+    """Three pieces of a recording, in another order, each with an offset of its own."""
+    raw = raws["closed"]
+    pieces = [
+        raw.copy().crop(start, start + 20.0, include_tmax=False)
+        for start in (40.0, 2.0, 21.0)
+    ]
+    for level, piece in enumerate(pieces):
+        piece.apply_function(lambda x, level=level: x + 2e-3 * level)
+    joined = mne.concatenate_raws([x.copy() for x in pieces], verbose="error")
+    # The same as one observation whose windows are those of the pieces.
+    data = np.array([piece.get_data() for piece in pieces])
+    apart = [mne.EpochsArray(data, raw.info, verbose="error")]
+    request.addfinalizer(lambda: inverter.set_params(duration=20.0))
+    inverter.set_params(duration=None)
+    expected = inverter.predict_posterior(apart)
+
+    def shift(recording):
+        found = inverter.predict_posterior(recording)
+        return np.abs(found.mean - expected.mean) / expected.std
+
+    assert shift(joined).max() < 0.2
+    for text in ("boundary", "New Segment/"):
+        onsets = joined.first_time + np.array([20.0, 40.0])
+        marked = mne.Annotations(onsets, 0.0, text, orig_time=raw.info["meas_date"])
+        other = joined.copy().set_annotations(marked)
+        np.testing.assert_array_equal(shift(other), shift(joined))
+    assert shift(joined.copy().set_annotations(None)).max() > 0.5
