@@ -160,3 +160,45 @@ def test_epochs_across_a_joint():
         annotate(raw, [22.5, 37.0], 0.0, "BAD boundary"), 5.0, verbose="error"
     ).drop_bad()
     assert len(marked) == 9 and len(as_recording(marked)) == 9
+
+
+@pytest.mark.parametrize("rate", [64.0, 99.0])
+def test_joints_of_a_recording_that_was_resampled(rate):
+    """Rounding of the pieces' lengths adds up, and annotations stay where they were."""
+    lengths = [1003, 1019, 1019, 1019, 1019, 1019, 1019]
+    parts = [make_raw(noise(n, 2)).resample(rate) for n in lengths]
+    raws = [make_raw(noise(n, 2), first_samp=33) for n in lengths]
+    raw = mne.concatenate_raws(raws, verbose="error").resample(rate, verbose="error")
+    ends = np.cumsum([len(part.times) for part in parts])
+    assert raw.n_times == ends[-1]
+    assert gaps_of(raw)[0].tolist() == ends[:-1].tolist()
+    cropped = raw.copy().crop(ends[1] / rate + 1.0)
+    expected = ends[2:-1] - (raw.n_times - cropped.n_times)
+    assert gaps_of(cropped)[0].tolist() == expected.tolist()
+    by_hand = raw.copy().set_annotations(mne.Annotations(35.0, 0.0, "boundary"))
+    assert gaps_of(by_hand)[0].tolist() == [round(35 * rate)]
+
+
+def test_real_recording_that_was_cut_and_joined(shared_data):
+    fname = shared_data / "eeg" / "eegmmidb_S001R02_first60s.edf"
+    raw = mne.io.read_raw_edf(fname, preload=True, verbose="error").pick(
+        ["O1..", "Oz.."]
+    )
+    starts = (40.0, 2.0, 21.0)
+    pieces = [raw.copy().crop(a, a + 20.0, include_tmax=False) for a in starts]
+    joined = mne.concatenate_raws([x.copy() for x in pieces], verbose="error")
+    features = LogPSD(freqs=np.arange(1.0, 41.0), window=1.0)
+    found = features.extract(np.array(as_recording(joined).data), 160.0)[0]
+    # The pieces without the samples that the joints take, by the windows in each.
+    apart = [raw.get_data() for raw in pieces]
+    apart = [apart[0], apart[1][:, 1:], apart[2][:, 1:]]
+    power = [10 ** (features.extract(x[np.newaxis], 160.0)[0] / 10) for x in apart]
+    expected = 10 * np.log10(np.average(power, axis=0, weights=[20.0, 19.5, 19.5]))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    # And with them, as windows of the joined recording are.
+    data = np.array([raw.get_data() for raw in pieces])
+    whole = features.extract(data, 160.0)
+    windows = as_recording(joined, duration=20.0).data
+    np.testing.assert_array_equal(features.extract(np.array(windows), 160.0), whole)
+    mean = 10 * np.log10((10 ** (whole / 10)).mean(axis=0))
+    np.testing.assert_allclose(found, mean, atol=0.4)

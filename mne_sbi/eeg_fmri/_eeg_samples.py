@@ -115,14 +115,14 @@ def find_valid(raw, starts, length, reject_by_annotation, what):
             f"None of {len(starts)} volumes can be used for {what}: {(~fits).sum()} "
             f"need EEG from before or after the recording, which lasts "
             f"{raw.n_times / raw.info['sfreq']:.6g} s, and {(fits & ~valid).sum()} lie "
-            "by segments annotated as bad. Use fewer or shorter windows, or "
+            "by joints or segments annotated as bad. Use fewer or shorter windows, or "
             "reject_by_annotation=False."
         )
     if not valid.all():
         logger.info(
             f"{(~valid).sum()} of {len(valid)} volumes are left out: {(~fits).sum()} "
             f"need EEG from before or after the recording, and {(fits & ~valid).sum()} "
-            "lie by segments annotated as bad."
+            "lie by joints or segments annotated as bad."
         )
     return valid
 
