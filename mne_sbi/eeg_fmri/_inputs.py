@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_array as check_sklearn_array
 
-from .._checks import check_array
+from .._checks import check_array, check_labels
 from ._alignment import SAME_T_R
 from ._pairs import Pairs
 
@@ -266,20 +266,6 @@ def as_targets(y, n_pairs):
 
 def check_groups(groups, n_pairs):
     """Return the person of each pair; a single one if ``groups`` is None."""
-    import pandas as pd
-
     if groups is None:
         return np.zeros(n_pairs, dtype=int)
-    groups = np.asarray(groups)
-    if groups.shape != (n_pairs,):
-        raise ValueError(
-            f"groups must have shape ({n_pairs},), one person for each pair, got "
-            f"{groups.shape}."
-        )
-    n_missing = int(pd.isna(groups.astype(object)).sum())
-    if n_missing:
-        raise ValueError(
-            f"groups must name a person for each pair, but {n_missing} of {n_pairs} "
-            "are missing (None or NaN)."
-        )
-    return groups
+    return check_labels("groups", groups, n_pairs, "pair")

@@ -5,7 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_option, did_you_mean, listing
+from .._checks import (
+    check_array,
+    check_labels,
+    check_option,
+    did_you_mean,
+    listing,
+)
 from .._frozen import FrozenArrays
 from ._alike import check_alike, find_channels, find_common
 from ._eeg_windows import FEATURES, EEGWindows
@@ -79,7 +85,7 @@ class Pairs(FrozenArrays):
         arrays = {
             "X": X,
             "y": check_array("y", self.y, dtype=np.float32, finite=False),
-            "groups": check_array("groups", self.groups, shape=(None,), dtype=None),
+            "groups": check_labels("groups", self.groups, None, "pair"),
             "times": check_array("times", self.times, shape=(None,)),
             "runs": check_array("runs", self.runs, shape=(None,), dtype=int),
             "volumes": check_array("volumes", self.volumes, shape=(None,), dtype=int),
@@ -140,7 +146,9 @@ class Pairs(FrozenArrays):
             If there is no such person.
         """
         known = np.unique(self.groups).tolist()
-        wanted = np.atleast_1d(groups).tolist()
+        is_one = isinstance(groups, str) or not hasattr(groups, "__iter__")
+        wanted = [groups] if is_one else groups
+        wanted = check_labels("groups", wanted, None, "person").tolist()
         missing = [person for person in wanted if person not in known]
         if missing:
             hint = did_you_mean(missing[0], known)
@@ -283,6 +291,9 @@ class Pairs(FrozenArrays):
         first = pairs[0]
         if len(pairs) == 1:
             return first
+        # In one array, 1 and "1" would become the same.
+        names = [name for each in pairs for name in each.groups[:1].tolist()]
+        check_labels("groups", names, None, "recording")
         check_same_channels([each.ch_names for each in pairs])
         blocks, n_runs = [], 0
         for each in pairs:
