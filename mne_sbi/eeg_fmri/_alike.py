@@ -117,7 +117,7 @@ def find_channels(pairs, like):
     Raises
     ------
     ValueError
-        If some are missing.
+        If some are missing, or values depend on further ones.
     """
     missing = [name for name in like.ch_names if name not in pairs.ch_names]
     if missing:
@@ -125,6 +125,14 @@ def find_channels(pairs, like):
             f"The pairs lack the channels {listing(missing)} of those that they are "
             "compared with. Channels that are bad are left out by make_pairs: see "
             "raw.interpolate_bads()."
+        )
+    further = [name for name in pairs.ch_names if name not in like.ch_names]
+    standardize = getattr(pairs.windows, "standardize", None)
+    if further and standardize == "channels":
+        raise ValueError(
+            f"The pairs have also the channels {listing(further)}, over which "
+            "standardize='channels' was computed. Leave them out before, with "
+            "EEGWindows(picks=[...]) of the channels that all recordings have."
         )
     return [pairs.ch_names.index(name) for name in like.ch_names]
 

@@ -225,9 +225,10 @@ class Pairs(FrozenArrays):
             windows were made, or voxels.
         """
         check_alike(self, like, targets)
-        order = find_channels(self, like)
-        if order == list(range(len(order))):
+        # Not only the first of them: further ones may follow.
+        if self.ch_names == like.ch_names:
             return self
+        order = find_channels(self, like)
         return replace(
             self, X=self.X[:, order], ch_names=like.ch_names, info=_reorder(self, order)
         )

@@ -92,6 +92,40 @@ def test_channels_of_a_person_who_comes_later_are_found_by_name(
     np.testing.assert_allclose(matched.X, pairs.pick("03").X, atol=1e-5)
 
 
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_a_further_channel_is_left_out(simulated, pairs, fitted, place):
+    raw = simulated.raws[2].copy()
+    extra = raw.copy().pick([3]).rename_channels({raw.ch_names[3]: "X1"})
+    extra.apply_function(lambda x: x[::-1])
+    names = list(raw.ch_names)
+    names.insert({"first": 0, "middle": 5, "last": len(names)}[place], "X1")
+    raw.add_channels([extra], force_update_info=True).reorder_channels(names)
+    own = make_pairs(
+        raw, simulated.images[2], simulated.masker, subject="03", verbose=False
+    )
+    assert len(own.ch_names) == len(pairs.ch_names) + 1
+    without = pairs.pick("03")
+    np.testing.assert_allclose(own.match(pairs).X, without.X, atol=1e-5)
+    expected = fitted.predict(without)
+    np.testing.assert_allclose(fitted.predict(own), expected, atol=1e-5)
+    assert fitted.score(own) == pytest.approx(fitted.score(without), abs=1e-4)
+    X, _ = pairs.make_windows(raw, VolumeTiming(30.0 + 2.0 * np.arange(60), 2.0))
+    np.testing.assert_allclose(fitted.predict(X), expected, atol=1e-5)
+    # Values that were computed over all channels change with a further one.
+    spectra = [
+        make_pairs(
+            each,
+            simulated.images[2],
+            simulated.masker,
+            features=EEGWindows("spectrogram", n_freqs=9, standardize="channels"),
+            verbose=False,
+        )
+        for each in (simulated.raws[2], raw)
+    ]
+    with pytest.raises(ValueError, match="also the channels X1.*EEGWindows.picks"):
+        spectra[1].match(spectra[0])
+
+
 @pytest.mark.parametrize(
     "features, message",
     [
