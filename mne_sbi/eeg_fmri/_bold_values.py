@@ -1,9 +1,10 @@
 """The values of voxels or parcels, and which of them are there."""
 
 import itertools
-import warnings
 
 import numpy as np
+
+from ._images import transform
 
 # Volumes that a message tells to leave out, at most.
 _MOST_VOLUMES = 20
@@ -30,7 +31,8 @@ def mask_bold(img, masker, unusable="raise"):
     Raises
     ------
     ValueError
-        If the mask and the image do not overlap, or values are not finite.
+        If the mask and the image do not overlap, regions are lost on the grid of the
+        image, or values are not finite.
 
     Notes
     -----
@@ -42,10 +44,7 @@ def mask_bold(img, masker, unusable="raise"):
     same_grid = region.shape == img.shape[:3] and np.allclose(affine, img.affine)
     is_mixed = not same_grid or bool(getattr(masker, "smoothing_fwhm", None))
     img = _make_finite(img, places, is_mixed, unusable)
-    with warnings.catch_warnings():
-        # It is False by default, and the caller can do nothing better.
-        warnings.filterwarnings("ignore", "boolean values for 'standardize'")
-        return np.asarray(masker.transform(img))
+    return transform(masker, img)
 
 
 def region_of(masker):

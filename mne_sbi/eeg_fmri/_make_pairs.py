@@ -10,6 +10,7 @@ from ._alignment import SAME_T_R, VolumeTiming, align_volumes, check_inside
 from ._bold import BoldSignal, fit_masker, load_bold, read_bold
 from ._eeg_samples import eeg_channels
 from ._eeg_windows import EEGWindows
+from ._images import columns_of
 from ._pairs import Pairs, check_same_channels
 
 # Part of a repetition time that steps between given onsets may be off.
@@ -301,4 +302,5 @@ def _pair(raw, img, t_r, timing, person, masker, windows, signal):
         freqs=freqs,
         masker=masker,
         windows=windows,
+        region_names=columns_of(masker),
     )

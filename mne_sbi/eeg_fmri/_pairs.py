@@ -8,6 +8,7 @@ import numpy as np
 from .._checks import (
     check_array,
     check_labels,
+    check_one_per,
     check_option,
     did_you_mean,
     listing,
@@ -61,6 +62,9 @@ class Pairs(FrozenArrays):
         Fitted; what turns rows of ``y`` back into images.
     windows : EEGWindows | None
         How the features were made.
+    region_names : tuple of str | None
+        The columns of ``y`` if they are regions, such as ``"2 (lh.cuneus)"``; ``None``
+        for voxels.
     """
 
     X: np.ndarray
@@ -77,6 +81,7 @@ class Pairs(FrozenArrays):
     freqs: np.ndarray | None = None
     masker: Any = None
     windows: EEGWindows | None = None
+    region_names: tuple | None = None
 
     def __post_init__(self):
         check_option("features", self.features, FEATURES)
@@ -108,6 +113,14 @@ class Pairs(FrozenArrays):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
         object.__setattr__(self, "ch_names", tuple(self.ch_names))
+        if self.region_names is not None:
+            names = check_one_per("region_names", self.region_names, None, "column")
+            if len(names) != int(np.prod(self.y.shape[1:])):
+                raise ValueError(
+                    f"region_names has {len(names)} names, but y the shape "
+                    f"{self.y.shape}, whose columns they are."
+                )
+            object.__setattr__(self, "region_names", tuple(map(str, names)))
 
     def __iter__(self):
         return iter((self.X, self.y, self.groups, self.times))
