@@ -36,7 +36,8 @@ def make_pairs(
     raw : mne.io.BaseRaw | list of mne.io.BaseRaw
         The EEG, without the artefacts of the scanner; a list for several recordings.
     bold_img : path-like | nibabel image | list of these
-        The fMRI recorded with it, 4-D, realigned; of several people, in one space.
+        The fMRI recorded with it, 4-D, realigned, or a list of its 3-D volumes; a list
+        of scans if ``raw`` is a list. Of several people, in one space.
     masker : nilearn masker
         ``NiftiMasker``, ``NiftiLabelsMasker`` or ``NiftiMapsMasker`` without
         standardisation and high-pass filter. One that is not fitted is copied, and the
@@ -46,7 +47,9 @@ def make_pairs(
     signal : BoldSignal | None
         Settings of the percent signal change; ``None`` removes drifts below 1/128 Hz.
     t_r : float | None
-        Repetition time in s; ``None`` takes the image's header.
+        Repetition time in s; ``None`` takes the image's header. Needed where the header
+        has none, as those of a list of 3-D volumes, or has 1 without a unit, which is
+        the default of the format.
     timing : VolumeTiming | array_like | list of these | None
         When volumes are: what :func:`align_volumes` returns, or their onsets in s from
         the first sample, without those of volumes that were left out of the scan; a

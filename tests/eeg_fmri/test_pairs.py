@@ -5,6 +5,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+from nilearn.image import math_img
 from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker, NiftiMasker
 
 from mne_sbi.eeg_fmri._alignment import align_volumes
@@ -306,3 +307,22 @@ def test_subjects_that_cannot_be_told_apart(recording):
         one.pick([1, "1"])
     with pytest.raises(TypeError, match="all strings or all numbers"):
         replace(one, groups=[1, "1"] * (one.n_pairs // 2) + [1] * (one.n_pairs % 2))
+
+
+@pytest.mark.parametrize("lost", ["math_img", "volumes"])
+def test_a_repetition_time_that_the_header_lost(recording, pairs, lost):
+    """It is not 1 s, the default of the format, which gives EEG of other moments."""
+    img = make_scan()
+    if lost == "math_img":
+        scan = math_img("1.0 * img", img=img)
+    else:
+        scan = [img.slicer[..., i] for i in range(img.shape[3])]
+    timing = FIRST + T_R * np.arange(100)
+    with pytest.raises(ValueError, match="no repetition time. Give t_r"):
+        make_pairs(recording, scan, full_masker(), timing=timing)
+    for several in (False, True):
+        given = ([recording], [scan]) if several else (recording, scan)
+        again = make_pairs(*given, full_masker(), t_r=T_R, subject="ann")
+        np.testing.assert_array_equal(again.X, pairs.X)
+        np.testing.assert_allclose(again.y, pairs.y, atol=1e-5)
+        assert again.t_r == T_R
