@@ -98,6 +98,8 @@ class EEGfMRIRun(FrozenArrays):
             value = check_array(field, value, shape=shape, dtype=dtype).copy()
             value.flags.writeable = False
             object.__setattr__(self, field, value)
+        if (np.diff(self.volumes) != 1).any():
+            raise ValueError("volumes must be numbers that follow each other.")
 
     def load_bold(self):
         """Load the volumes that belong to the onsets.
