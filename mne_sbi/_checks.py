@@ -8,6 +8,7 @@ import difflib
 import numbers
 import os
 import uuid
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -229,6 +230,111 @@ def check_count(name, value, least=1):
         wanted = "a positive integer" if least == 1 else f"an integer, {least} or more"
         raise ValueError(f"{name} must be {wanted}, got {value!r}.")
     return int(value)
+
+
+def check_one_per(name, value, n, each):
+    """Read a sequence with one entry for each of several things.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the error message.
+    value : sequence | iterable
+        What was given: a list, a tuple, an array of one dimension, a pandas Series or
+        Index, a generator. Values are taken in their order, whatever an index says.
+    n : int | None
+        The number of things; ``None`` for any.
+    each : str
+        What they are, such as ``"recording"``.
+
+    Returns
+    -------
+    values : list
+        The values, of length ``n``.
+
+    Raises
+    ------
+    TypeError
+        If it is no such sequence.
+    ValueError
+        If the length is another one.
+    """
+    wanted = f"{name} must be a list with one entry for each {each}"
+    if isinstance(value, Mapping | set | frozenset):
+        give = "list(d.values())" if isinstance(value, Mapping) else "a list"
+        raise TypeError(
+            f"{wanted}, got a {type(value).__name__}, whose order means nothing. Give "
+            f"{give} instead, in that order."
+        )
+    n_dims = np.ndim(value) if hasattr(value, "__array__") else 1
+    is_one = isinstance(value, str | bytes) or not hasattr(value, "__iter__")
+    if is_one or n_dims != 1:
+        what = f"{n_dims} dimensions" if n_dims > 1 else _kind(value)
+        raise TypeError(f"{wanted}, got {what}.")
+    values = value.tolist() if hasattr(value, "tolist") else list(value)
+    if n is not None and len(values) != n:
+        raise ValueError(
+            f"{name} must have shape ({n},), one entry for each {each}, got "
+            f"{len(values)}."
+        )
+    return values
+
+
+def check_labels(name, value, n, each):
+    """Read names or numbers of groups, such as subjects, to be compared with another.
+
+    Parameters
+    ----------
+    name, value, n, each
+        As in :func:`check_one_per`.
+
+    Returns
+    -------
+    labels : ndarray, shape (n,)
+        The labels.
+
+    Raises
+    ------
+    TypeError
+        If it is no sequence, or labels are not all strings, or all numbers.
+    ValueError
+        If the length is another one, or labels are missing.
+    """
+    values = check_one_per(name, value, n, each)
+    examples, n_missing = {}, 0
+    for label in values:
+        kind = _kind_of_label(label)
+        n_missing += kind is None
+        examples.setdefault(kind, label)
+    if n_missing:
+        raise ValueError(
+            f"{name} must have an entry for each {each}, but {n_missing} of "
+            f"{len(values)} are missing (None or NaN)."
+        )
+    if len(examples) > 1 or "others" in examples:
+        found = " and ".join(
+            f"{'values' if kind == 'others' else kind} such as {example!r}"
+            for kind, example in examples.items()
+        )
+        raise TypeError(
+            f"{name} must be all strings or all numbers, got {found}. In an array, 1 "
+            f"and '1' would be the same; if they are, give [str(x) for x in {name}]."
+        )
+    is_plain = isinstance(value, np.ndarray) and value.dtype.kind in "iufUb"
+    return value if is_plain else np.asarray(values)
+
+
+def _kind_of_label(value):
+    """Return the type of a label in the plural; None if it is missing."""
+    if isinstance(value, str):
+        return "strings"
+    if isinstance(value, bool | np.bool_):
+        return "booleans"
+    if isinstance(value, numbers.Real):
+        return "numbers" if value == value else None
+    # pandas has missing values of its own, which equal nothing.
+    is_missing = value is None or type(value).__name__ in ("NAType", "NaTType")
+    return None if is_missing else "others"
 
 
 def _as_array(name, value, dtype, is_number=False):

@@ -1,11 +1,14 @@
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mne_sbi._checks import (
     check_array,
     check_count,
+    check_labels,
+    check_one_per,
     check_option,
     check_rng,
     did_you_mean,
@@ -142,3 +145,63 @@ def test_check_count():
             check_count("n", value)
     with pytest.raises(ValueError, match="n must be an integer, 16 or more, got 15"):
         check_count("n", 15, 16)
+
+
+class TestOnePer:
+    @pytest.mark.parametrize(
+        "make",
+        [
+            list,
+            tuple,
+            np.array,
+            iter,
+            lambda x: np.array(x, dtype=object),
+            lambda x: (i for i in x),
+            lambda x: pd.Series(x, index=[7, 2, 5]),
+            lambda x: pd.Index(x),
+            lambda x: pd.Series(x, dtype="category"),
+            lambda x: dict.fromkeys(x).keys(),
+        ],
+    )
+    @pytest.mark.parametrize("labels", [[3, 1, 2], ["c", "a", "b"], [0.5, 2, -1]])
+    def test_any_sequence(self, make, labels):
+        assert check_one_per("subject", make(labels), 3, "recording") == labels
+        found = check_labels("subject", make(labels), 3, "recording")
+        assert found.tolist() == labels and found.dtype.kind in "ifU"
+
+    @pytest.mark.parametrize(
+        "value, error, message",
+        [
+            ({"a": 1, "b": 2}, TypeError, r"dict, whose order .* list\(d.values\(\)\)"),
+            ({1, 2}, TypeError, "set, whose order means nothing"),
+            ("ab", TypeError, "one entry for each recording, got str 'ab'"),
+            (2, TypeError, "one entry for each recording, got int 2"),
+            (np.zeros((2, 1)), TypeError, "one entry .* got 2 dimensions"),
+            (pd.DataFrame({"a": [1, 2]}), TypeError, "got 2 dimensions"),
+            (np.array(1), TypeError, "one entry .* got an array"),
+            ([1, 2, 3], ValueError, r"shape \(2,\), one entry .* got 3"),
+        ],
+    )
+    def test_no_sequence(self, value, error, message):
+        with pytest.raises(error, match=message):
+            check_one_per("subject", value, 2, "recording")
+
+    @pytest.mark.parametrize(
+        "value, error, message",
+        [
+            ([1, "1"], TypeError, "numbers such as 1 and strings such as '1'"),
+            (np.array([1, "1"], dtype=object), TypeError, "all strings or all numbers"),
+            ([True, 1], TypeError, "booleans such as True and numbers such as 1"),
+            ([("a", 1), ("b", 1)], TypeError, "values such as"),
+            (["a", None], ValueError, "1 of 2 are missing"),
+            ([1.0, np.nan], ValueError, "1 of 2 are missing"),
+            (pd.Series([1, pd.NA], dtype="Int64"), ValueError, "1 of 2 are missing"),
+        ],
+    )
+    def test_labels_that_cannot_be_told_apart(self, value, error, message):
+        with pytest.raises(error, match=message):
+            check_labels("subject", value, 2, "recording")
+
+    def test_arrays_stay_as_they_are(self):
+        value = np.arange(3, dtype=np.int8)
+        assert check_labels("groups", value, 3, "pair") is value

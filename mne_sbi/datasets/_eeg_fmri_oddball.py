@@ -14,6 +14,7 @@ from ._eeg_fmri_runs import (
     read_t_r,
     report_runs,
 )
+from ._eeg_fmri_tables import read_frame
 from ._eeg_fmri_tarball import check_members
 
 _SFREQ = 1000.0
@@ -103,9 +104,8 @@ def read_ced(fname):
         left, MNE's x to the right and y to the nose; EEGLAB's unit is arbitrary.
     """
     import mne
-    import pandas as pd
 
-    table = pd.read_csv(fname, sep="\t", skipinitialspace=True)
+    table = read_frame(fname)
     table.columns = [column.strip() for column in table.columns]
     missing = {"labels", "X", "Y", "Z"} - set(table.columns)
     if missing:

@@ -8,6 +8,19 @@ import numpy as np
 
 from .._checks import check_array
 from .._frozen import FrozenArrays
+from ._eeg_fmri_tables import read_frame, read_text
+
+# Seconds above which a repetition time must be in another unit.
+_LONGEST_T_R = 60.0
+# Names of the parameters of motion, in the order of SPM, without punctuation.
+_MOTION_NAMES = (
+    ("transx", "tx", "x"),
+    ("transy", "ty", "y"),
+    ("transz", "tz", "z"),
+    ("rotx", "rx", "pitch"),
+    ("roty", "ry", "roll"),
+    ("rotz", "rz", "yaw"),
+)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -85,6 +98,8 @@ class EEGfMRIRun(FrozenArrays):
             value = check_array(field, value, shape=shape, dtype=dtype).copy()
             value.flags.writeable = False
             object.__setattr__(self, field, value)
+        if (np.diff(self.volumes) != 1).any():
+            raise ValueError("volumes must be numbers that follow each other.")
 
     def load_bold(self):
         """Load the volumes that belong to the onsets.
@@ -110,6 +125,8 @@ class EEGfMRIRun(FrozenArrays):
         img = nibabel.load(self.bold)
         img = img.slicer[..., self.volumes[0] : self.volumes[-1] + 1]
         img.header.set_zooms((*img.header.get_zooms()[:3], self.t_r))
+        # The repetition time is in s, whatever unit the file names, or none.
+        img.header.set_xyzt_units(img.header.get_xyzt_units()[0], "sec")
         return img
 
     def __repr__(self):
@@ -144,9 +161,15 @@ def read_t_r(folder, bold):
     candidates = [bold.with_name(f"{stem}.json"), folder / f"{task}.json"]
     for path in candidates:
         if path.exists():
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
+            content = json.loads(read_text(path))
             if "RepetitionTime" in content:
-                return float(content["RepetitionTime"])
+                t_r = float(content["RepetitionTime"])
+                if not 0 < t_r <= _LONGEST_T_R:
+                    raise ValueError(
+                        f"RepetitionTime in {path} is {t_r:g}, but must be in s, above "
+                        f"0 and up to {_LONGEST_T_R:g}. Correct it."
+                    )
+                return t_r
     raise FileNotFoundError(
         f"No RepetitionTime for {bold.name}: neither {candidates[0]} nor "
         f"{candidates[1]} has it. Fetch the set again."
@@ -155,11 +178,9 @@ def read_t_r(folder, bold):
 
 def read_events(path, start):
     """Read a table of events; onsets from seconds of the scan to those of the EEG."""
-    import pandas as pd
-
     if not path.exists():
         return None
-    events = pd.read_csv(path, sep="\t", na_values="n/a")
+    events = read_frame(path)
     events["onset"] -= start
     return events
 
@@ -174,18 +195,37 @@ def read_motion(path, n_volumes):
     """
     if not path.exists():
         return None
-    rows = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    rows = [line.split() for line in read_text(path).splitlines()]
     rows = [row for row in rows if row]
+    order = range(6)
     if rows and not _is_number(rows[0][0]):
-        rows = rows[1:]  # a line with names
+        order = _order_of_motion(rows[0], path)
+        rows = rows[1:]
     motion = np.array(rows, float) if len({len(row) for row in rows}) == 1 else None
     if motion is None or motion.shape != (n_volumes, 6):
         raise ValueError(
             f"{path} must have 6 numbers for each of {n_volumes} volumes, got "
             f"{len(rows)} rows. Fetch the file again, or move it away to go without."
         )
+    motion = motion[:, order]
     motion[:, :3] *= 1e-3  # SPM writes mm
     return motion
+
+
+def _order_of_motion(names, path):
+    """Return where the translations along x, y, z and the rotations are."""
+    plain = ["".join(filter(str.isalpha, name.lower())) for name in names]
+    found = [
+        [i for i, name in enumerate(plain) if name in spellings]
+        for spellings in _MOTION_NAMES
+    ]
+    if [len(places) for places in found] != [1] * 6 or len(names) != 6:
+        raise ValueError(
+            f"{path} has the columns {', '.join(names)}, but trans_x, trans_y, "
+            "trans_z, rot_x, rot_y and rot_z are expected. Correct the names, or move "
+            "the file away to go without."
+        )
+    return [places[0] for places in found]
 
 
 def _is_number(text):

@@ -12,6 +12,8 @@ from ._eeg_fmri_tables import read_table
 BANDS = ("SW", "delta", "theta", "alpha", "sigma", "beta")
 STATES = ("face", "maze", "prep_face", "prep_maze", "rest")
 SLEEP_T_R = 2.1
+# Zeros have no logarithm, and how near to zero a probability is says little.
+_LEAST_PROBABILITY = 1e-6
 # How columns may be called, without case and punctuation.
 _BAND_NAMES = {band: (band.lower(),) for band in BANDS} | {"SW": ("sw", "slowwave")}
 _STATE_NAMES = {
@@ -19,7 +21,7 @@ _STATE_NAMES = {
     for state in STATES
 }
 _STAGE_NAMES = {"hypnogram": ("hypnogram", "stage", "sleepstage")}
-_SCAN_NAMES = {"scan": ("scan", "volume", "scannumber")}
+_SCAN_NAMES = {"scan": ("numscan", "scan", "scannumber", "volume")}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -33,7 +35,7 @@ class SleepFeatures(FrozenArrays):
         all channels; the unit is the authors').
     log_prob : array, shape (n_scans, n_states)
         Natural logarithm of the probability of each state, which the authors' decoder
-        read from the scan.
+        read from the scan; probabilities below 1e-6 are read as 1e-6.
     subject : array of str, shape (n_scans,)
         The person.
     hypnogram : array of int, shape (n_scans,)
@@ -99,15 +101,17 @@ def read_sleep_features(subjects=None, *, path=None, verbose=None):
     Returns
     -------
     table : SleepFeatures
-        Scan after scan, person after person. Scans with missing values, and scans that
-        only one of a person's two tables has, are left out; a message says how many.
+        Scan after scan, subject after subject. The rows of the two tables of a subject
+        are matched by the number of the scan. Scans with missing values, and scans that
+        only one of the tables has, are left out; a message says how many.
 
     Raises
     ------
     FileNotFoundError
         If there is nothing of a person.
     ValueError
-        If a table lacks a column; the message says which ones it has.
+        If a table lacks a column, the message says which ones it has; or if scans are
+        numbered twice.
     """
     from mne.utils import use_log_level
 
@@ -120,7 +124,7 @@ def read_sleep_features(subjects=None, *, path=None, verbose=None):
     if subjects is None:
         subjects = found
     subjects = [subjects] if isinstance(subjects, str) else list(subjects)
-    subjects = [full_name(subject) for subject in subjects]
+    subjects = list(dict.fromkeys(full_name(subject) for subject in subjects))
     missing = [subject for subject in subjects if subject not in found]
     if missing or not subjects:
         raise FileNotFoundError(
@@ -146,17 +150,12 @@ def _read_person(subject, power_file, state_file):
     """Read both tables of one person and keep the scans that are whole in both."""
     from mne.utils import logger
 
-    power = read_table(power_file, _BAND_NAMES | _STAGE_NAMES, _SCAN_NAMES)
-    states = read_table(state_file, _STATE_NAMES, _SCAN_NAMES)
-    if "scan" not in power or "scan" not in states:
-        n_scans = len(power["hypnogram"]), len(states[STATES[0]])
-        if n_scans[0] != n_scans[1]:
-            raise ValueError(
-                f"{power_file.name} has {n_scans[0]} rows and {state_file.name} "
-                f"{n_scans[1]}, and they have no column 'scan' that tells which rows "
-                "belong together."
-            )
-        power["scan"] = states["scan"] = np.arange(1.0, n_scans[0] + 1)
+    power = read_table(power_file, _SCAN_NAMES | _BAND_NAMES | _STAGE_NAMES)
+    states = read_table(state_file, _SCAN_NAMES | _STATE_NAMES)
+    # The tables begin and end at different scans, so rows of one place do not belong
+    # together.
+    for table, fname in ((power, power_file), (states, state_file)):
+        _check_scans(table["scan"], fname)
     scan, rows, others = np.intersect1d(
         power["scan"], states["scan"], return_indices=True
     )
@@ -164,22 +163,39 @@ def _read_person(subject, power_file, state_file):
     p = np.stack([states[state][others] for state in STATES], axis=1)
     stage = power["hypnogram"][rows]
     whole = np.isfinite(X).all(axis=1) & ~np.isnan(p).any(axis=1) & np.isfinite(stage)
-    n_left = max(len(power["scan"]), len(states["scan"])) - int(whole.sum())
-    if n_left:
-        logger.info(f"{subject}: {n_left} scans with missing values are left out.")
-    p = _to_log(p[whole], state_file)
     n_scans = int(whole.sum())
+    n_left = len(np.union1d(power["scan"], states["scan"])) - n_scans
+    if n_left:
+        logger.info(
+            f"{subject}: {n_left} scans are left out, which have missing values or are "
+            "in one of the two tables only."
+        )
+    p = _to_log(p[whole], state_file)
     return X[whole], p, np.full(n_scans, subject), stage[whole], scan[whole]
+
+
+def _check_scans(scan, fname):
+    """Check that each row has a scan of its own."""
+    whole = np.isfinite(scan) & (scan == np.round(scan))
+    values, counts = np.unique(scan[whole], return_counts=True)
+    if not whole.all() or (counts > 1).any():
+        wrong = [*scan[~whole], *values[counts > 1]]
+        raise ValueError(
+            f"{fname.name} must have the number of another scan in every row, but has "
+            f"{listing([f'{number:g}' for number in wrong])}, which are no whole "
+            "numbers or are there more than once. Fetch the file again."
+        )
 
 
 def _to_log(p, fname):
     """Return the logarithm of probabilities, which may be given as either."""
+    least = np.log(_LEAST_PROBABILITY)
     if (p <= 0).all() and np.allclose(np.exp(p).sum(axis=1), 1.0, atol=0.05):
-        return p
-    if (p > 0).all() and np.allclose(p.sum(axis=1), 1.0, atol=0.05):
-        return np.log(p)
+        return np.maximum(p, least)
+    if (p >= 0).all() and np.allclose(p.sum(axis=1), 1.0, atol=0.05):
+        return np.log(np.maximum(p, _LEAST_PROBABILITY))
     raise ValueError(
-        f"{fname} must hold positive probabilities that sum to 1 in every row, or "
+        f"{fname} must hold probabilities that sum to 1 in every row, or "
         f"their natural logarithms; the first row is {p[0] if len(p) else 'missing'}."
     )
 

@@ -16,49 +16,62 @@ _MARKS = {
 def read_text(fname):
     """Read a text file in UTF-8, or in UTF-16 if its byte order mark says so."""
     content = fname.read_bytes()
-    for mark, encoding in _MARKS.items():
-        if content.startswith(mark):
-            return content.decode(encoding)
-    return content.decode("utf-8")
+    encodings = [e for mark, e in _MARKS.items() if content.startswith(mark)]
+    try:
+        return content.decode(encodings[0] if encodings else "utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{fname} must be text in UTF-8, or in UTF-16 with a byte order mark: "
+            f"{error}. Fetch the file again, or save it as UTF-8."
+        ) from error
 
 
-def read_table(fname, names, optional):
+def read_frame(fname):
+    """Read a table that is separated by tabs as a data frame."""
+    import pandas as pd
+
+    text = io.StringIO(read_text(fname))
+    # Where rows end in a tab, pandas would take the first column for an index, and
+    # each name for the column after it.
+    return pd.read_csv(
+        text, sep="\t", na_values=["n/a"], skipinitialspace=True, index_col=False
+    )
+
+
+def read_table(fname, names):
     """Read columns of numbers from a table that is separated by tabs.
 
     Parameters
     ----------
     fname : pathlib.Path
         The file.
-    names, optional : dict of str to tuple of str
+    names : dict of str to tuple of str
         The columns, and how they may be called in the file: in small letters, without
         anything but letters and digits.
 
     Returns
     -------
     columns : dict of str to array
-        Floats; NaN where the table has nothing. Optional ones may be absent.
+        Floats; NaN where the table has nothing.
 
     Raises
     ------
     ValueError
         If a column is missing or ambiguous, or holds text.
     """
-    import pandas as pd
-
-    text = io.StringIO(read_text(fname))
-    table = pd.read_csv(text, sep="\t", na_values=["n/a"], skipinitialspace=True)
+    table = read_frame(fname)
     plain = [re.sub(r"[^a-z0-9]", "", str(column).lower()) for column in table.columns]
     columns = {}
-    for name, spellings in (names | optional).items():
+    for name, spellings in names.items():
         found = [i for i, column in enumerate(plain) if column in spellings]
-        if not found and name in names:
+        if not found:
             # Such as "alpha_power" or "SW (log)".
             found = [
                 i for i, column in enumerate(plain) if column.startswith(spellings)
             ]
         if len(found) == 1:
             columns[name] = _to_numbers(table.iloc[:, found[0]], fname)
-        elif name in names:
+        else:
             what = "no column" if not found else "several columns"
             raise ValueError(
                 f"{fname.name} has {what} for {name!r}; there are "

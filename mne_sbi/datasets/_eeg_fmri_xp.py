@@ -136,23 +136,24 @@ def find_start(raw, events, t_r):
     marked = _onsets(raw, r"S\s+2$")
     if events is not None and len(marked):
         planned = events["onset"][events["trial_type"].str.startswith("Task")]
-        n_lost = len(planned) - len(marked)
-        if n_lost >= 0:
-            # The recording was cut at the first marker of a rest block that is there:
-            # what is lost is lost at the beginning.
-            found = float(np.median(planned.to_numpy()[n_lost:] - marked))
-            if abs(found - start) > t_r / 2:
-                _warn(
-                    f"{_name(raw)} begins {found:.1f} s after the scan rather than "
-                    f"{start:g} s: {len(marked)} of {len(planned)} task blocks are "
-                    "marked in it. The volumes follow the markers."
-                )
-            start = found
-        else:
+        # The recording was cut at the first marker of a rest block that is there:
+        # what is lost is lost at the beginning.
+        last = planned.to_numpy()[-len(marked) :]
+        shifts = last - marked if len(last) == len(marked) else np.array([np.inf])
+        found = float(np.median(shifts))
+        if not np.abs(shifts - found).max() <= t_r / 2:
             _warn(
-                f"{_name(raw)} has {len(marked)} markers of task blocks, but the "
-                f"protocol has {len(planned)} blocks: the markers are not used."
+                f"The {len(marked)} markers of task blocks in {_name(raw)} do not fit "
+                f"the {len(planned)} blocks of the protocol: they are not used."
             )
+            return start - _grid_shift(raw, start, t_r)
+        if abs(found - start) > t_r / 2:
+            _warn(
+                f"{_name(raw)} begins {found:.1f} s after the scan rather than "
+                f"{start:g} s: {len(marked)} of {len(planned)} task blocks are "
+                "marked in it. The volumes follow the markers."
+            )
+        start = found
     return start - _grid_shift(raw, start, t_r)
 
 

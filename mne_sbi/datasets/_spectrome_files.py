@@ -148,7 +148,10 @@ def read_fits(fname):
         )
     # Rows stand in the order in which the fits finished; 'sub' counts the people in
     # the order of the spectra.
-    values = values[np.argsort(values[:, header.index("sub")], kind="stable")]
+    people = values[:, header.index("sub")]
+    if len(np.unique(people)) < len(people):
+        raise ValueError(f"{fname} has several fits of one number in the column 'sub'.")
+    values = values[np.argsort(people)]
     columns = {
         ours: factor * values[:, header.index(theirs)]
         for ours, theirs, factor in FIT_COLUMNS

@@ -1,12 +1,13 @@
 """When the volumes of an fMRI scan are in the EEG recorded with it."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._checks import check_array, check_count
 from .._frozen import FrozenArrays
+from .._warnings import warn_user
+from ._marker_choice import Scan, choose_kind
 from ._marker_grid import fit_grid
 from ._markers import find_markers
 
@@ -17,6 +18,8 @@ _MANY_MISSING = 0.1
 SAME_T_R = 0.01
 # Seconds above which a repetition time must be in another unit.
 LONGEST_T_R = 60.0
+# Seconds above which markers are rarely of volumes.
+_LONG_T_R = 10.0
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -119,8 +122,10 @@ def align_volumes(
     event : str | int | array_like of float
         What the markers are: a regular expression that is sought anywhere in the
         descriptions of annotations; the number of an event in the stimulus channel; or
-        the onsets themselves, in s from the first sample. ``"auto"`` knows R128, T  1,
-        Scan Start, V  1 and volume.
+        the onsets themselves, in s from the first sample. ``"auto"`` collects
+        annotations with R128, T  1, Scan Start, V  1 or volume, and the events of
+        stimulus channels, and takes the kind that fits ``n_volumes`` and ``t_r``.
+        Without these, it takes the only kind that is there.
     first_onset : float | None
         Roughly when the first volume begins, in s from the first sample. Needed where
         markers at an end of the scan are missing, or there are more than volumes:
@@ -140,7 +145,8 @@ def align_volumes(
     ------
     ValueError
         If there are no markers or too few, they do not fit ``t_r`` or any grid, it is
-        not clear which volume is the first, or the recording ends before the scan.
+        not clear which kind of markers or which volume is meant, or the recording ends
+        before the scan.
 
     Notes
     -----
@@ -163,32 +169,44 @@ def align_volumes(
     n_volumes, t_r, tolerance = _check_settings(n_volumes, t_r, tolerance)
     if first_onset is not None:
         first_onset = float(check_array("first_onset", first_onset, shape=()))
-    times, source = find_markers(raw, event)
-    sample = 1.0 / raw.info["sfreq"]
-    duration = raw.n_times * sample
+    kinds = find_markers(raw, event)
+    scan = Scan(n_volumes, t_r, first_onset, tolerance, raw.n_times, raw.info["sfreq"])
     with use_log_level(verbose):
-        if len(times) == 1:
-            timing = _from_one_marker(times[0], source, n_volumes, t_r)
-        else:
-            grid = fit_grid(times, t_r, tolerance, sample, source)
-            _check_same_t_r(grid.period, t_r, source)
-            _check_not_multiple(grid, t_r, n_volumes, source)
-            first, n_volumes = _place(grid, n_volumes, first_onset, duration, source)
-            timing = _count(grid, first, n_volumes)
-        check_inside(timing, duration)
-        if len(times) == 1:
-            logger.info(f"Volumes are computed from the one marker {source}.")
+        kind, timing = choose_kind(kinds, scan, _align)
+        if len(kind.times) == 1:
+            logger.info(f"Volumes are computed from the one marker {kind.source}.")
         elif timing.repaired:
             logger.info(f"Markers of volumes were repaired: {timing!r}")
         else:
             logger.info(f"Markers of volumes: {timing!r}")
-    if timing.n_missing > _MANY_MISSING * len(timing) and len(times) > 1:
-        warnings.warn(
-            f"{timing.n_missing} of {len(timing)} volumes have no marker ({source}). "
-            "Their times come from the others: was the scan interrupted?",
-            RuntimeWarning,
-            stacklevel=2,
+    if timing.n_missing > _MANY_MISSING * len(timing) and len(kind.times) > 1:
+        warn_user(
+            f"{timing.n_missing} of {len(timing)} volumes have no marker "
+            f"({kind.source}). Their times come from the others: was the scan "
+            "interrupted?"
         )
+    is_auto = isinstance(event, str) and event == "auto"
+    if is_auto and t_r is None and timing.t_r > _LONG_T_R:
+        warn_user(
+            f"The markers {kind.source} come every {timing.t_r:.6g} s, which is long "
+            "for volumes. Give t_r, or say with event= which are the markers."
+        )
+    return timing
+
+
+def _align(times, source, scan):
+    """Find the volumes of a scan from markers of one kind."""
+    if len(times) == 1:
+        timing = _from_one_marker(times[0], source, scan.n_volumes, scan.t_r)
+    else:
+        grid = fit_grid(times, scan.t_r, scan.tolerance, 1 / scan.sfreq, source)
+        _check_same_t_r(grid.period, scan.t_r, source)
+        _check_not_multiple(grid, scan.t_r, scan.n_volumes, source)
+        first, n_volumes = _place(
+            grid, scan.n_volumes, scan.first_onset, scan.duration, source
+        )
+        timing = _count(grid, first, n_volumes)
+    check_inside(timing, scan.duration)
     return timing
 
 

@@ -41,8 +41,38 @@ def check_alike(pairs, first, targets=True):
             f"X has pairs of the shapes {first.X.shape[1:]} and {pairs.X.shape[1:]}. "
             "Use the same sampling rate and windows for all recordings."
         )
+    check_regions(first.region_names, pairs.region_names)
     if targets:
         _check_targets(pairs, first)
+
+
+def check_regions(known, given, who="The pairs"):
+    """Compare the regions that columns of fMRI are of, where both are known.
+
+    Parameters
+    ----------
+    known, given : tuple of str | None
+        Those of fit, and those that must be the same.
+    who : str
+        What the message begins with.
+
+    Raises
+    ------
+    ValueError
+        If they differ: by name.
+    """
+    if known is None or given is None or known == given:
+        return
+    missing = [name for name in known if name not in given]
+    further = [name for name in given if name not in known]
+    parts = [f"lack {listing(missing)}"] if missing else []
+    parts += [f"have also {listing(further)}"] if further else []
+    differ = " and ".join(parts) or "have them in another order"
+    raise ValueError(
+        f"{who} must be of the regions {listing(known)}, but {differ}. Give make_pairs "
+        "the same masker for all recordings, with resampling_target='labels' so that "
+        "no label is lost on the grid of an image (resampling_target='maps' for maps)."
+    )
 
 
 def _list_bands(pairs):
@@ -117,7 +147,7 @@ def find_channels(pairs, like):
     Raises
     ------
     ValueError
-        If some are missing.
+        If some are missing, or values depend on further ones.
     """
     missing = [name for name in like.ch_names if name not in pairs.ch_names]
     if missing:
@@ -125,6 +155,14 @@ def find_channels(pairs, like):
             f"The pairs lack the channels {listing(missing)} of those that they are "
             "compared with. Channels that are bad are left out by make_pairs: see "
             "raw.interpolate_bads()."
+        )
+    further = [name for name in pairs.ch_names if name not in like.ch_names]
+    standardize = getattr(pairs.windows, "standardize", None)
+    if further and standardize == "channels":
+        raise ValueError(
+            f"The pairs have also the channels {listing(further)}, over which "
+            "standardize='channels' was computed. Leave them out before, with "
+            "EEGWindows(picks=[...]) of the channels that all recordings have."
         )
     return [pairs.ch_names.index(name) for name in like.ch_names]
 

@@ -35,8 +35,8 @@ class Baselines(FrozenArrays):
         Band power, for ridge regression and for vigilance, of the same pairs as ``X``.
         None takes ``X`` if it has this form.
     bands : iterable of str | None
-        Names of the bands. None stands for the five that :func:`make_pairs` computes
-        by default.
+        Names of the bands. None takes those of pairs; for arrays, it stands for the
+        five that :func:`make_pairs` computes by default.
     motion : array, shape (n_pairs, n_parameters) | None
         Head motion at each volume: the six parameters of realignment, in any unit.
     """
@@ -46,7 +46,7 @@ class Baselines(FrozenArrays):
     motion: np.ndarray | None = None
 
 
-def make_baselines(settings, estimator, X, timeline):
+def make_baselines(settings, estimator, X, timeline, pairs=None):
     """List the regressions that are compared with a model.
 
     Parameters
@@ -59,6 +59,8 @@ def make_baselines(settings, estimator, X, timeline):
         Its windows.
     timeline : Timeline
         When pairs were.
+    pairs : Pairs | None
+        What the windows are of, where pairs were given.
 
     Returns
     -------
@@ -68,7 +70,8 @@ def make_baselines(settings, estimator, X, timeline):
         Why others are not among them.
     """
     found, missing = {}, {}
-    power, why = _find_band_power(settings, X)
+    names = _name_bands(settings, pairs)
+    power, why = _find_band_power(settings, X, names, pairs)
     if power is None:
         missing[RIDGE] = missing[VIGILANCE] = why
     else:
@@ -77,7 +80,6 @@ def make_baselines(settings, estimator, X, timeline):
             missing[RIDGE] = "the model is that itself"
         else:
             found[RIDGE] = _ridge(timeline.t_r), power
-        names = tuple(settings.bands or _BANDS)
         if {"alpha", "theta"} <= set(names):
             drowsy = (
                 power[:, :, names.index("alpha")] - power[:, :, names.index("theta")]
@@ -94,11 +96,24 @@ def make_baselines(settings, estimator, X, timeline):
     return found, missing
 
 
-def _find_band_power(settings, X):
+def _name_bands(settings, pairs):
+    """Return the names of the bands of band power, in their order."""
+    if settings.bands is not None:
+        return tuple(settings.bands)
+    is_known = settings.band_power is None and pairs is not None and pairs.bands
+    return tuple(pairs.bands) if is_known else _BANDS
+
+
+def _find_band_power(settings, X, names, pairs):
     """Return band power, or None and why there is none."""
-    names = tuple(settings.bands or _BANDS)
     power = settings.band_power
     if power is None:
+        # By its shape, a spectrogram of as many frequencies would be the same.
+        if pairs is not None and pairs.features != "band_power":
+            return None, (
+                f"X is of the features '{pairs.features}': "
+                "Baselines(band_power=..., bands=...)"
+            )
         if X.ndim != 4 or X.shape[2] != len(names):
             return None, (
                 f"X of shape {X.shape} is not band power of {len(names)} bands: "

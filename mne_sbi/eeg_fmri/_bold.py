@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from glob import glob
 
 import numpy as np
 
@@ -54,8 +55,8 @@ def load_bold(bold_img, t_r=None):
 
     Parameters
     ----------
-    bold_img : path-like | nibabel image
-        The scan.
+    bold_img : path-like | nibabel image | list of these
+        The scan; a list of its volumes, or of parts of it, is joined.
     t_r : float | None
         Repetition time in s. ``None`` takes the header's.
 
@@ -72,39 +73,47 @@ def load_bold(bold_img, t_r=None):
         If it is neither a path nor an image.
     ValueError
         If the image is not 4-D, the header has no repetition time and ``t_r`` is not
-        given, or they differ by more than one percent.
+        given, or they differ by more than one percent. One without a unit is none: it
+        is what headers have where nobody set it.
     """
     from nibabel.spatialimages import SpatialImage
-    from nilearn.image import load_img
 
-    # nilearn takes a list too, and joins the images in it.
     if not isinstance(bold_img, str | os.PathLike | SpatialImage | list | tuple):
         raise TypeError(
             "bold_img must be a path or a nibabel image, got "
             f"{type(bold_img).__name__}. For an array, give nibabel.Nifti1Image(array, "
             "affine), with the affine of the scan."
         )
-    img = load_img(bold_img)
+    img, of_header = _load_volumes(bold_img)
     if len(img.shape) != 4 or img.shape[3] < 2:
         raise ValueError(
             "bold_img must be a 4-D image with two volumes at least, got one of the "
             f"shape {img.shape}."
         )
-    of_header = _header_t_r(img)
+    if img.affine is None:
+        raise ValueError(
+            "bold_img has no affine, which says where its voxels are: give "
+            "nibabel.Nifti1Image(array, affine), with that of the scan."
+        )
     if t_r is not None:
         t_r = check_t_r(t_r)
+    if of_header is None:
+        if t_r is None:
+            raise ValueError(
+                "The image's header has no repetition time. Give t_r in s, for example "
+                "RepetitionTime of the JSON file beside the image. Headers of single "
+                "volumes have none, and 1 without a unit is only the format's default, "
+                "as nilearn.image.math_img leaves it."
+            )
+        return img, t_r
+    if t_r is not None and not _has_unit(img) and of_header > LONGEST_T_R:
+        # It may be in ms or us, if the header does not say that it is not.
+        of_header = min(of_header / 1e3, of_header / 1e6, key=lambda x: abs(x - t_r))
     if of_header > LONGEST_T_R and t_r is None:
         raise ValueError(
             f"The image's header has a repetition time of {of_header:g} s. If it means "
             "milliseconds, correct it with img.header.set_xyzt_units('mm', 'msec')."
         )
-    if of_header == 0:
-        if t_r is None:
-            raise ValueError(
-                "The image's header has no repetition time. Give t_r in s, for example "
-                "RepetitionTime of the JSON file beside the image."
-            )
-        return img, t_r
     if t_r is not None and abs(t_r / of_header - 1) > SAME_T_R:
         zooms = ", ".join(f"{zoom:g}" for zoom in img.header.get_zooms()[:3])
         raise ValueError(
@@ -116,15 +125,46 @@ def load_bold(bold_img, t_r=None):
     return img, of_header if t_r is None else t_r
 
 
+def _load_volumes(bold_img):
+    """Load an image, or join a list of them; and the header's t_r in s, or None."""
+    from nilearn.image import load_img
+
+    if isinstance(bold_img, str) and not os.path.exists(bold_img):
+        # nilearn takes patterns of names; what is not found is its error.
+        bold_img = sorted(glob(os.path.expanduser(bold_img))) or bold_img
+    if not isinstance(bold_img, list | tuple):
+        img = load_img(bold_img)
+        return img, _header_t_r(img)
+    # The header of the joined image has the first one's, or a default.
+    images = [load_img(each) for each in bold_img]
+    known = [t_r for t_r in map(_header_t_r, images) if t_r is not None]
+    if known and max(known) > (1 + SAME_T_R) * min(known):
+        raise ValueError(
+            f"The {len(images)} images of bold_img differ in repetition time, by their "
+            f"headers: from {min(known):g} to {max(known):g} s. Give those of one scan."
+        )
+    return load_img(images), known[0] if known else None
+
+
 def _header_t_r(img):
-    """Read the repetition time in s from a header; zero if it does not say."""
+    """Read the repetition time in s from a header; None if it does not say."""
     # Formats other than NIfTI have no unit of time: MGH means milliseconds.
-    if not hasattr(img.header, "get_xyzt_units"):
-        return 0.0
+    if len(img.shape) != 4 or not hasattr(img.header, "get_xyzt_units"):
+        return None
     value = float(img.header.get_zooms()[3])
-    value /= _PER_SECOND.get(img.header.get_xyzt_units()[1], 1.0)
+    unit = img.header.get_xyzt_units()[1]
+    # Of the format's other units, as Hz, none is of time. One without a unit is what
+    # the format has where nobody set it.
+    if unit not in (*_PER_SECOND, "unknown") or (unit == "unknown" and value == 1):
+        return None
+    value /= _PER_SECOND.get(unit, 1.0)
     # The header is in single precision: 1.35 would be 1.35000002.
-    return float(f"{value:.6g}") if np.isfinite(value) and value > 0 else 0.0
+    return float(f"{value:.6g}") if np.isfinite(value) and value > 0 else None
+
+
+def _has_unit(img):
+    """Tell whether the header has a unit of time."""
+    return img.header.get_xyzt_units()[1] in _PER_SECOND
 
 
 def fit_masker(masker, images, t_r=None):

@@ -1,9 +1,10 @@
 """The values of voxels or parcels, and which of them are there."""
 
 import itertools
-import warnings
 
 import numpy as np
+
+from ._images import transform
 
 # Volumes that a message tells to leave out, at most.
 _MOST_VOLUMES = 20
@@ -30,7 +31,8 @@ def mask_bold(img, masker, unusable="raise"):
     Raises
     ------
     ValueError
-        If the mask and the image do not overlap, or values are not finite.
+        If the mask and the image do not overlap, regions are lost on the grid of the
+        image, or values are not finite.
 
     Notes
     -----
@@ -40,12 +42,23 @@ def mask_bold(img, masker, unusable="raise"):
     region, affine = region_of(masker)
     places = _check_overlap(region, affine, img)
     same_grid = region.shape == img.shape[:3] and np.allclose(affine, img.affine)
+    if not same_grid and not _says_where(img):
+        raise ValueError(
+            "The header of bold_img does not say where its voxels are (sform and qform "
+            "have code 0), so regions of a masker on another grid cannot be found in "
+            "it. Give a masker that was made of this image, or set its affine with "
+            "img.set_sform(affine, code='scanner')."
+        )
     is_mixed = not same_grid or bool(getattr(masker, "smoothing_fwhm", None))
     img = _make_finite(img, places, is_mixed, unusable)
-    with warnings.catch_warnings():
-        # It is False by default, and the caller can do nothing better.
-        warnings.filterwarnings("ignore", "boolean values for 'standardize'")
-        return np.asarray(masker.transform(img))
+    return transform(masker, img)
+
+
+def _says_where(img):
+    """Tell whether an image has an affine that is not the format's default."""
+    if not hasattr(img, "get_sform"):
+        return True
+    return any(coded(coded=True)[1] for coded in (img.get_sform, img.get_qform))
 
 
 def region_of(masker):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_labels
 from ._base import NetworkArchitecture
 from ._eeg_windows import MEMORY
 
@@ -337,7 +337,7 @@ def scale_min_max(X, groups=None):
     """
     X = check_array("X", X, shape=(None, None, None), dtype=np.float32)
     groups = np.zeros(len(X)) if groups is None else groups
-    groups = check_array("groups", groups, shape=(len(X),), dtype=None)
+    groups = check_labels("groups", groups, len(X), "pair")
     scaled = np.empty_like(X)
     for group in np.unique(groups):
         rows = groups == group

@@ -150,7 +150,7 @@ def evaluate(
     regressions, missing = {}, {}
     if settings is not None:
         regressions, missing = make_baselines(
-            settings, estimator, pairs.X, pairs.timeline
+            settings, estimator, pairs.X, pairs.timeline, pairs.whole
         )
     scorer = Scorer(pairs, splits, images, rng)
     takes_pairs = pairs.whole is not None and isinstance(estimator, EEG2fMRIRegressor)

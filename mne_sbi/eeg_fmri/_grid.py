@@ -45,11 +45,7 @@ class VolumeGrid(FrozenArrays):
             If it has no mask of voxels, as the maskers of parcels.
         """
         image = getattr(masker, "mask_img_", None)
-        if (
-            image is None
-            or hasattr(masker, "labels_img")
-            or hasattr(masker, "maps_img")
-        ):
+        if image is None or not has_voxels(masker):
             raise TypeError(
                 "Volumes need the masker of voxels that made y, a fitted nilearn "
                 f"NiftiMasker; got {type(masker).__name__}."

@@ -1,8 +1,11 @@
 """Between rows of voxels and images, through nilearn's maskers."""
 
 import warnings
+from copy import copy
 
 import numpy as np
+
+from .._checks import listing
 
 
 def ready_masker(masker):
@@ -37,7 +40,8 @@ def ready_masker(masker):
     if _is_fitted(masker):
         return masker
     fixed = [
-        getattr(masker, name, None) for name in ("mask_img", "labels_img", "maps_img")
+        getattr(masker, name, None)
+        for name in ("mask_img", "labels_img", "maps_img", "seeds")
     ]
     if all(value is None for value in fixed):
         raise ValueError(
@@ -49,15 +53,130 @@ def ready_masker(masker):
 
 
 def _is_fitted(masker):
-    names = ("mask_img_", "labels_img_", "maps_img_")
+    names = ("mask_img_", "labels_img_", "maps_img_", "seeds_")
     return any(getattr(masker, name, None) is not None for name in names)
 
 
 def has_voxels(masker):
     """Say whether the columns that a masker makes are voxels."""
-    if masker is None:
-        return False
-    return not (hasattr(masker, "labels_img") or hasattr(masker, "maps_img"))
+    regions = ("labels_img", "maps_img", "seeds")
+    return masker is not None and not any(hasattr(masker, name) for name in regions)
+
+
+def columns_of(masker):
+    """Return what the columns of a masker are, as tuple of str; None for voxels.
+
+    These are what ``inverse_transform`` takes, and what ``transform`` makes of an image
+    on the masker's own grid.
+    """
+    if masker is None or has_voxels(masker):
+        return None
+    seeds = getattr(masker, "seeds_", None)
+    if seeds is not None:
+        return tuple(f"seed at ({', '.join(f'{x:g}' for x in seed)})" for seed in seeds)
+    mask = getattr(masker, "mask_img_", None)
+    if getattr(masker, "labels_img_", None) is None:
+        found = _find_maps(masker.maps_img_, mask)
+        return tuple(f"map {i}" for i in found)
+    labels = np.asanyarray(masker.labels_img_.dataobj)
+    if mask is not None and mask.shape == labels.shape:
+        labels = labels[np.asanyarray(mask.dataobj) != 0]
+    return _name_labels(masker, np.unique(labels).tolist())
+
+
+def _name_labels(masker, numbers):
+    """Return labels as text: their numbers, and their names where there are any."""
+    table = getattr(masker, "lut_", None)
+    names = {} if table is None else table.set_index("index")["name"].to_dict()
+    numbers = [i for i in numbers if i != masker.background_label and i == i]
+    texts = [str(names.get(i, f"{i:g}")) for i in numbers]
+    return tuple(
+        text if text == f"{i:g}" else f"{i:g} ({text})"
+        for i, text in zip(numbers, texts, strict=True)
+    )
+
+
+def _find_maps(maps, mask):
+    """Return the numbers of the maps that are somewhere inside the mask."""
+    values = np.asanyarray(maps.dataobj)
+    if mask is not None and mask.shape == values.shape[:3]:
+        values = values[np.asanyarray(mask.dataobj) != 0]
+    return np.flatnonzero(values.reshape(-1, values.shape[-1]).any(axis=0)).tolist()
+
+
+def transform(masker, img):
+    """Take the columns of a masker out of an image.
+
+    Parameters
+    ----------
+    masker : nilearn masker
+        Fitted.
+    img : nibabel image
+        3-D or 4-D.
+
+    Returns
+    -------
+    values : ndarray, shape (n_volumes, n_columns)
+        As the masker gives them.
+
+    Raises
+    ------
+    ValueError
+        If regions are lost on the grid of the image, so that columns would be others
+        than those of other images.
+    """
+    with warnings.catch_warnings():
+        # It is False by default, and the caller can do nothing better.
+        warnings.filterwarnings("ignore", "boolean values for 'standardize'")
+        warnings.filterwarnings("ignore", category=FutureWarning, module="nilearn")
+        # Maskers are fitted without images on purpose, and lost regions are an error.
+        for text in ("Resampling", "After resampling", "After applying mask"):
+            warnings.filterwarnings("ignore", text)
+        values = np.asarray(masker.transform(img))
+        expected = columns_of(masker)
+        found = None if expected is None else _columns_found(masker, img)
+    if found != expected:
+        _refuse_lost_regions(masker, expected, found, img)
+    return values.reshape(-1, values.shape[-1])
+
+
+def _columns_found(masker, img):
+    """Return what the columns are that a masker just made of an image."""
+    if hasattr(masker, "labels_img"):
+        ids = {k: v for k, v in masker.region_ids_.items() if k != "background"}
+        return _name_labels(masker, [ids[k] for k in sorted(ids)])
+    if hasattr(masker, "seeds") or masker.resampling_target != "data":
+        return columns_of(masker)
+    from nilearn.image import resample_img
+
+    maps, mask = masker.maps_img_, masker.mask_img_
+    grid = {"target_shape": img.shape[:3], "target_affine": img.affine}
+    if not _same_grid(maps, img):
+        maps = resample_img(maps, interpolation="linear", **grid)
+    if mask is not None and not _same_grid(mask, img):
+        mask = resample_img(mask, interpolation="nearest", **grid)
+    return tuple(f"map {i}" for i in _find_maps(maps, mask))
+
+
+def _same_grid(first, second):
+    """Tell whether two images have the same voxels."""
+    return first.shape[:3] == second.shape[:3] and np.allclose(
+        first.affine, second.affine
+    )
+
+
+def _refuse_lost_regions(masker, expected, found, img):
+    """Say which regions are lost, and how to keep them."""
+    what = "labels" if hasattr(masker, "labels_img") else "maps"
+    lost = [name.removeprefix("map ") for name in expected if name not in found]
+    voxel = " x ".join(f"{size:.3g}" for size in img.header.get_zooms()[:3])
+    raise ValueError(
+        f"The {what} {listing(lost)} have no voxel in the image, whose voxels are "
+        f"{voxel} mm: they are lost where the {what} are resampled to it, and the "
+        "columns after them would be others than in other recordings. Resample the "
+        f"image instead, with {type(masker).__name__}(..., resampling_target="
+        f"'{what}'), or leave these {what} out of {what}_img."
+    )
 
 
 def to_image(y, masker, t_r=None, mean_img=None):
@@ -80,15 +199,11 @@ def to_image(y, masker, t_r=None, mean_img=None):
         Float32.
     """
     import nibabel
+    from nilearn.image import load_img
 
     y = np.asarray(y, dtype=np.float32)
     if mean_img is not None:
-        with warnings.catch_warnings():
-            # nilearn 0.14 announces another default for maskers that do not say how
-            # they standardise; make_pairs takes those that do not standardise.
-            warnings.filterwarnings("ignore", category=FutureWarning)
-            mean = masker.transform(mean_img)
-        mean = np.asarray(mean, dtype=np.float32)
+        mean = transform(masker, load_img(mean_img)).astype(np.float32)
         if mean.size != y.shape[1]:
             raise ValueError(
                 f"mean_img must be one volume, got {mean.size // y.shape[1]}. See "
@@ -96,6 +211,9 @@ def to_image(y, masker, t_r=None, mean_img=None):
             )
         mean = mean.reshape(1, -1)
         y = mean * (1 + y / 100)
+    masker = copy(masker)
+    # nilearn keeps what labels the last image had, and takes no others.
+    masker.__dict__.pop("_lut_", None)
     img = masker.inverse_transform(y)
     # nilearn keeps the type that the data happened to have.
     data = np.asanyarray(img.dataobj).astype(np.float32, copy=False)

@@ -3,8 +3,10 @@
 import numpy as np
 from sklearn.utils.validation import check_array as check_sklearn_array
 
-from .._checks import check_array
+from .._checks import check_array, check_labels, listing
 from ._alignment import SAME_T_R
+from ._alike import check_regions
+from ._images import columns_of
 from ._pairs import Pairs
 
 # Means are about zero if they are no more than so many standard deviations.
@@ -109,6 +111,35 @@ def agree_t_r(t_r, masker, X):
                 "correct whichever is wrong. t_r= may be left out."
             )
     return t_r
+
+
+def check_columns(masker, pairs, y_shape):
+    """See that the columns of fMRI are the regions that a masker has.
+
+    Parameters
+    ----------
+    masker : nilearn masker | None
+        Fitted.
+    pairs : Pairs | None
+        What was given, if it was pairs.
+    y_shape : tuple of int
+        Shape of one pair's values.
+
+    Raises
+    ------
+    ValueError
+        If they are others, or of another number.
+    """
+    names = columns_of(masker)
+    if pairs is not None:
+        check_regions(names, pairs.region_names)
+    if names is not None and y_shape != (len(names),):
+        raise ValueError(
+            f"y has rows of the shape {y_shape}, but the masker has {len(names)} "
+            f"regions: {listing(names)}. Give the masker that made y, with "
+            "resampling_target='labels' so that no label is lost on the grid of an "
+            "image."
+        )
 
 
 def as_windows(X, architecture):
@@ -266,20 +297,6 @@ def as_targets(y, n_pairs):
 
 def check_groups(groups, n_pairs):
     """Return the person of each pair; a single one if ``groups`` is None."""
-    import pandas as pd
-
     if groups is None:
         return np.zeros(n_pairs, dtype=int)
-    groups = np.asarray(groups)
-    if groups.shape != (n_pairs,):
-        raise ValueError(
-            f"groups must have shape ({n_pairs},), one person for each pair, got "
-            f"{groups.shape}."
-        )
-    n_missing = int(pd.isna(groups.astype(object)).sum())
-    if n_missing:
-        raise ValueError(
-            f"groups must name a person for each pair, but {n_missing} of {n_pairs} "
-            "are missing (None or NaN)."
-        )
-    return groups
+    return check_labels("groups", groups, n_pairs, "pair")

@@ -1,14 +1,16 @@
 """From recordings and scans to pairs."""
 
 import numbers
+import os
 
 import numpy as np
 
-from .._checks import check_array, listing
+from .._checks import check_array, check_labels, check_one_per, listing
 from ._alignment import SAME_T_R, VolumeTiming, align_volumes, check_inside
 from ._bold import BoldSignal, fit_masker, load_bold, read_bold
 from ._eeg_samples import eeg_channels
 from ._eeg_windows import EEGWindows
+from ._images import columns_of
 from ._pairs import Pairs, check_same_channels
 
 # Part of a repetition time that steps between given onsets may be off.
@@ -34,7 +36,8 @@ def make_pairs(
     raw : mne.io.BaseRaw | list of mne.io.BaseRaw
         The EEG, without the artefacts of the scanner; a list for several recordings.
     bold_img : path-like | nibabel image | list of these
-        The fMRI recorded with it, 4-D, realigned; of several people, in one space.
+        The fMRI recorded with it, 4-D, realigned, or a list of its 3-D volumes; a list
+        of scans if ``raw`` is a list. Of several people, in one space.
     masker : nilearn masker
         ``NiftiMasker``, ``NiftiLabelsMasker`` or ``NiftiMapsMasker`` without
         standardisation and high-pass filter. One that is not fitted is copied, and the
@@ -44,14 +47,17 @@ def make_pairs(
     signal : BoldSignal | None
         Settings of the percent signal change; ``None`` removes drifts below 1/128 Hz.
     t_r : float | None
-        Repetition time in s; ``None`` takes the image's header.
+        Repetition time in s; ``None`` takes the image's header. Needed where the header
+        has none, as those of a list of 3-D volumes, or has 1 without a unit, which is
+        the default of the format.
     timing : VolumeTiming | array_like | list of these | None
         When volumes are: what :func:`align_volumes` returns, or their onsets in s from
         the first sample, without those of volumes that were left out of the scan; a
         list with one for each of several recordings. ``None`` looks for markers with
         :func:`align_volumes`.
-    subject : int | str | list of these | None
-        The person, or each recording's: a person can have several. ``None`` takes
+    subject : int | str | sequence of these | None
+        The subject, or each recording's, in order: a list, an array, a pandas Series or
+        another sequence of strings or of numbers. ``None`` takes
         ``raw.info["subject_info"]["his_id"]``, and 0 for a single recording without.
     verbose : bool | str | int | None
         As in MNE-Python. At the default level, volumes that are left out are reported.
@@ -138,7 +144,12 @@ def _for_each(people, function, *lists):
 
 def _as_lists(raw, bold_img, timing):
     """Return lists of recordings, images and timings, of one length."""
-    if not isinstance(raw, list | tuple):
+    import mne
+    from nibabel.spatialimages import SpatialImage
+
+    is_one = isinstance(raw, mne.io.BaseRaw | mne.BaseEpochs | str)
+    is_data = isinstance(raw, np.ndarray) and raw.dtype != object
+    if is_one or is_data or not hasattr(raw, "__iter__"):
         if isinstance(timing, list | tuple) and any(
             isinstance(one, VolumeTiming) for one in timing
         ):
@@ -148,42 +159,48 @@ def _as_lists(raw, bold_img, timing):
                 "lists of recordings and scans."
             )
         return [raw], [bold_img], [timing]
-    if not isinstance(bold_img, list | tuple):
+    raws = check_one_per("raw", raw, None, "recording")
+    if isinstance(bold_img, str | os.PathLike | SpatialImage):
         raise TypeError(
             "raw is a list, so bold_img must be one too, with a scan for each; got "
             f"{type(bold_img).__name__}."
         )
-    timings = [None] * len(raw) if timing is None else timing
-    is_one = isinstance(timings, VolumeTiming | numbers.Real)
-    each = [] if is_one else list(timings)
-    if (raw and not each) or any(isinstance(one, numbers.Real) for one in each):
-        raise TypeError(
-            f"raw is a list of {len(raw)} recordings, so timing must be a list with a "
-            "VolumeTiming or an array of onsets for each. Give timing=[...], with None "
-            "for those whose markers are to be looked for."
-        )
-    lengths = {"raw": len(raw), "bold_img": len(bold_img), "timing": len(timings)}
-    if len(set(lengths.values())) != 1 or not raw:
+    images = check_one_per("bold_img", bold_img, None, "recording")
+    timings = _list_timings(timing, len(raws))
+    lengths = {"raw": len(raws), "bold_img": len(images), "timing": len(timings)}
+    if len(set(lengths.values())) != 1 or not raws:
         raise ValueError(
             "raw, bold_img and timing must be lists of one length, with one recording "
             f"at least; their lengths are {lengths}."
         )
-    return list(raw), list(bold_img), list(timings)
+    return raws, images, timings
+
+
+def _list_timings(timing, n):
+    """Return timings of several recordings as a list."""
+    if timing is None:
+        return [None] * n
+    if isinstance(timing, np.ndarray) and timing.ndim == 2:
+        return list(timing)
+    is_one = isinstance(timing, VolumeTiming | numbers.Real)
+    timings = [] if is_one else check_one_per("timing", timing, None, "recording")
+    if (n and not timings) or any(isinstance(one, numbers.Real) for one in timings):
+        raise TypeError(
+            f"raw is a list of {n} recordings, so timing must be a list with a "
+            "VolumeTiming or an array of onsets for each. Give timing=[...], with None "
+            "for those whose markers are to be looked for."
+        )
+    return timings
 
 
 def _find_people(raws, subject):
     """Return whose recordings they are, one each."""
     from mne.utils import warn
 
-    if isinstance(subject, list | tuple | np.ndarray):
-        if len(subject) != len(raws):
-            raise ValueError(
-                f"subject names {len(subject)} people for {len(raws)} recordings. Give "
-                "one for each recording; the same twice, if a person has two."
-            )
-        return np.asarray(subject).tolist()
     if subject is not None:
-        return [subject] * len(raws)
+        if isinstance(subject, str) or not hasattr(subject, "__iter__"):
+            subject = [subject] * len(raws)
+        return check_labels("subject", subject, len(raws), "recording").tolist()
     people = [(getattr(each, "info", {}).get("subject_info") or {}) for each in raws]
     people = [each.get("his_id") for each in people]
     if len(raws) == 1:
@@ -288,4 +305,5 @@ def _pair(raw, img, t_r, timing, person, masker, windows, signal):
         freqs=freqs,
         masker=masker,
         windows=windows,
+        region_names=columns_of(masker),
     )

@@ -56,7 +56,7 @@ def fit_grid(times, t_r, tolerance, sample, source):
     ValueError
         If there are too few markers, or they are on no grid.
     """
-    step = _usual_step(times)
+    step = usual_step(times)
     if t_r is None and len(times) < 3:
         raise ValueError(
             f"{len(times)} markers ({source}) do not tell the spacing of volumes. Give "
@@ -85,7 +85,7 @@ def fit_grid(times, t_r, tolerance, sample, source):
     )
 
 
-def _usual_step(times):
+def usual_step(times):
     """Return the step between neighbours that fills most of the time."""
     steps = np.sort(np.diff(times))
     steps = steps[steps > 0]

@@ -2,13 +2,15 @@
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 
 from .._checks import check_array, listing
+from ._marker_grid import usual_step
 
-# What recording systems write for a volume, the most specific first. Searched anywhere
-# in a description, because readers put a kind before it ("Response/R128").
+# What recording systems write for a volume, and some of them for stimuli too. Searched
+# anywhere in a description, because readers put a kind before it ("Response/R128").
 _PATTERNS = (
     r"\bR\s*128\b",
     r"\bT\s+1\b",
@@ -16,10 +18,39 @@ _PATTERNS = (
     r"\bV\s+1\b",
     r"\bvolume\b",
 )
+# Part of a step up to which markers are even, in messages.
+_EVEN = 0.05
+
+
+@dataclass(frozen=True)
+class MarkerKind:
+    """Markers of one kind.
+
+    ``times`` in s from the first sample, sorted, and what they are, as text for
+    messages and as the argument ``event``; ``is_named`` if a description, rather than a
+    number, says that they are of volumes.
+    """
+
+    times: np.ndarray
+    source: str
+    event: object = None
+    is_named: bool = True
+
+    def describe(self):
+        """Return what they are, how many and how far apart."""
+        if len(self.times) == 1:
+            return f"{self.source} (1)"
+        steps = np.diff(self.times)
+        if not steps.any():
+            return f"{self.source} ({len(self.times)}, all at one time)"
+        step = usual_step(self.times)
+        is_even = np.abs(steps / step - np.rint(steps / step)) <= _EVEN
+        when = f"every {step:.6g} s" if is_even.mean() > 0.5 else "irregular"
+        return f"{self.source} ({len(self.times)}, {when})"
 
 
 def find_markers(raw, event="auto"):
-    """Find when the markers of volumes are.
+    """Find when markers of volumes are.
 
     Parameters
     ----------
@@ -30,64 +61,67 @@ def find_markers(raw, event="auto"):
 
     Returns
     -------
-    times : ndarray, shape (n_markers,)
-        In s from the first sample, sorted.
-    source : str
-        What they were found as, for messages.
+    kinds : list of MarkerKind
+        One or more; more only if ``event="auto"``.
 
     Raises
     ------
     ValueError
-        If there are none, or several kinds that could be meant.
+        If there are none.
     """
-    if isinstance(event, str):
-        found = _from_annotations(raw, event)
-        if found is None and event == "auto":
-            found = _from_stim(raw, None)
-        if found is None:
-            raise ValueError(_nothing(raw, event))
+    if isinstance(event, str) and event == "auto":
+        kinds = _from_descriptions(raw) + _from_stim(raw)
+    elif isinstance(event, str):
+        kinds = _from_pattern(raw, event)
     elif isinstance(event, int | np.integer) and not isinstance(event, bool):
-        found = _from_stim(raw, int(event))
-        if found is None:
-            raise ValueError(_nothing(raw, event))
+        kinds = [kind for kind in _from_stim(raw) if kind.event == event]
     else:
         times = check_array("event", event, shape=(None,))
-        found = times, f"given as event ({len(times)} times in s)"
-    times, source = found
-    if not len(times):
-        raise ValueError("event holds no time. Give at least one, in s.")
-    return np.sort(times), source
+        if not len(times):
+            raise ValueError("event holds no time. Give at least one, in s.")
+        source = f"given as event ({len(times)} times in s)"
+        return [MarkerKind(np.sort(times), source)]
+    if not kinds:
+        raise ValueError(_nothing(raw, event))
+    return kinds
 
 
-def _from_annotations(raw, event):
-    """Find annotations whose description holds a pattern."""
-    descriptions = [str(text) for text in raw.annotations.description]
-    if event == "auto":
-        matches = [_matching(descriptions, pattern) for pattern in _PATTERNS]
-        # A marker of every volume is better than one of the scan's start.
-        often = [match for match in matches if len(match) > 1]
-        index = next(iter(often or [match for match in matches if match]), [])
-    else:
-        try:
-            re.compile(event)
-        except re.error as exc:
-            raise ValueError(
-                f"event={event!r} is no regular expression ({exc}). Put a backslash "
-                "before characters such as ( and *."
-            ) from exc
-        index = _matching(descriptions, event)
-    if not index:
-        return None
-    kinds = Counter(descriptions[i] for i in index)
-    if event == "auto" and len(kinds) > 1:
+def _from_descriptions(raw):
+    """Find annotations that may be of volumes, one kind for each description."""
+    texts = [str(text) for text in raw.annotations.description]
+    search = re.compile("|".join(_PATTERNS), re.IGNORECASE).search
+    found = Counter(text for text in texts if search(text))
+    kinds = []
+    for text, _ in found.most_common():
+        event = re.escape(text).replace("\\ ", " ")
+        # A pattern is sought anywhere, so it may be found in others too.
+        if len(_matching(list(found), event)) > 1:
+            event = f"^{event}$"
+        index = [i for i, each in enumerate(texts) if each == text]
+        kinds.append(MarkerKind(_onsets(raw, index), repr(text), event))
+    return kinds
+
+
+def _from_pattern(raw, event):
+    """Find annotations whose description holds a pattern, as one kind."""
+    try:
+        re.compile(event)
+    except re.error as exc:
         raise ValueError(
-            f"Several kinds of annotation look like markers of volumes: "
-            f"{_counts(kinds)}. Say which with event=, for example "
-            f"event={re.escape(next(iter(kinds)))!r}."
-        )
+            f"event={event!r} is no regular expression ({exc}). Put a backslash "
+            "before characters such as ( and *."
+        ) from exc
+    texts = [str(text) for text in raw.annotations.description]
+    index = _matching(texts, event)
+    kinds = Counter(texts[i] for i in index)
+    return [MarkerKind(_onsets(raw, index), _counts(kinds), event)] if index else []
+
+
+def _onsets(raw, index):
+    """Return the onsets of annotations in s from the first sample, sorted."""
     # MNE-Python counts the onsets of annotations from the measurement date, that is
     # from before the first sample where a recording was cropped.
-    return raw.annotations.onset[index] - raw.first_time, _counts(kinds)
+    return np.sort(raw.annotations.onset[index] - raw.first_time)
 
 
 def _matching(descriptions, pattern):
@@ -96,27 +130,25 @@ def _matching(descriptions, pattern):
     return [i for i, text in enumerate(descriptions) if search(text)]
 
 
-def _from_stim(raw, event_id):
-    """Find events of a stimulus channel."""
+def _from_stim(raw):
+    """Find events of the stimulus channels, one kind for each number."""
     import mne
 
     if not len(mne.pick_types(raw.info, meg=False, stim=True)):
-        return None
+        return []
     events = mne.find_events(
         raw, shortest_event=1, consecutive=True, initial_event=True, verbose="error"
     )
-    kinds = Counter(events[:, 2].tolist())
-    if event_id is None and len(kinds) > 1:
-        raise ValueError(
-            f"The stimulus channel has several events: {_counts(kinds)}. Say which is "
-            f"the marker of volumes, for example event={kinds.most_common(1)[0][0]}."
-        )
-    if event_id is not None:
-        events = events[events[:, 2] == event_id]
-    if not len(events):
-        return None
     times = (events[:, 0] - raw.first_samp) / raw.info["sfreq"]
-    return times, f"event {events[0, 2]} of the stimulus channel"
+    return [
+        MarkerKind(
+            np.sort(times[events[:, 2] == number]),
+            f"event {number} of the stimulus channel",
+            number,
+            is_named=False,
+        )
+        for number, _ in Counter(events[:, 2].tolist()).most_common()
+    ]
 
 
 def _counts(kinds):

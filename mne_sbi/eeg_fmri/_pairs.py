@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_option, did_you_mean, listing
+from .._checks import (
+    check_array,
+    check_labels,
+    check_one_per,
+    check_option,
+    did_you_mean,
+    listing,
+)
 from .._frozen import FrozenArrays
 from ._alike import check_alike, find_channels, find_common
 from ._eeg_windows import FEATURES, EEGWindows
@@ -55,6 +62,9 @@ class Pairs(FrozenArrays):
         Fitted; what turns rows of ``y`` back into images.
     windows : EEGWindows | None
         How the features were made.
+    region_names : tuple of str | None
+        The columns of ``y`` if they are regions, such as ``"2 (lh.cuneus)"``; ``None``
+        for voxels.
     """
 
     X: np.ndarray
@@ -71,6 +81,7 @@ class Pairs(FrozenArrays):
     freqs: np.ndarray | None = None
     masker: Any = None
     windows: EEGWindows | None = None
+    region_names: tuple | None = None
 
     def __post_init__(self):
         check_option("features", self.features, FEATURES)
@@ -79,7 +90,7 @@ class Pairs(FrozenArrays):
         arrays = {
             "X": X,
             "y": check_array("y", self.y, dtype=np.float32, finite=False),
-            "groups": check_array("groups", self.groups, shape=(None,), dtype=None),
+            "groups": check_labels("groups", self.groups, None, "pair"),
             "times": check_array("times", self.times, shape=(None,)),
             "runs": check_array("runs", self.runs, shape=(None,), dtype=int),
             "volumes": check_array("volumes", self.volumes, shape=(None,), dtype=int),
@@ -102,6 +113,14 @@ class Pairs(FrozenArrays):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
         object.__setattr__(self, "ch_names", tuple(self.ch_names))
+        if self.region_names is not None:
+            names = check_one_per("region_names", self.region_names, None, "column")
+            if len(names) != int(np.prod(self.y.shape[1:])):
+                raise ValueError(
+                    f"region_names has {len(names)} names, but y the shape "
+                    f"{self.y.shape}, whose columns they are."
+                )
+            object.__setattr__(self, "region_names", tuple(map(str, names)))
 
     def __iter__(self):
         return iter((self.X, self.y, self.groups, self.times))
@@ -140,7 +159,9 @@ class Pairs(FrozenArrays):
             If there is no such person.
         """
         known = np.unique(self.groups).tolist()
-        wanted = np.atleast_1d(groups).tolist()
+        is_one = isinstance(groups, str) or not hasattr(groups, "__iter__")
+        wanted = [groups] if is_one else groups
+        wanted = check_labels("groups", wanted, None, "person").tolist()
         missing = [person for person in wanted if person not in known]
         if missing:
             hint = did_you_mean(missing[0], known)
@@ -217,9 +238,10 @@ class Pairs(FrozenArrays):
             windows were made, or voxels.
         """
         check_alike(self, like, targets)
-        order = find_channels(self, like)
-        if order == list(range(len(order))):
+        # Not only the first of them: further ones may follow.
+        if self.ch_names == like.ch_names:
             return self
+        order = find_channels(self, like)
         return replace(
             self, X=self.X[:, order], ch_names=like.ch_names, info=_reorder(self, order)
         )
@@ -283,6 +305,9 @@ class Pairs(FrozenArrays):
         first = pairs[0]
         if len(pairs) == 1:
             return first
+        # In one array, 1 and "1" would become the same.
+        names = [name for each in pairs for name in each.groups[:1].tolist()]
+        check_labels("groups", names, None, "recording")
         check_same_channels([each.ch_names for each in pairs])
         blocks, n_runs = [], 0
         for each in pairs:

@@ -45,6 +45,10 @@ class PredictionPatterns(FrozenArrays):
         What turns ``maps`` into images.
     ch_names : tuple of str | None
         The channels, where they are known.
+    bands : dict of (str -> (float, float)) | None
+        Of band power, in Hz, where they are known.
+    freqs : array, shape (n_freqs,) | None
+        Of spectrograms, in Hz, where they are known.
     """
 
     time_courses: np.ndarray
@@ -55,6 +59,8 @@ class PredictionPatterns(FrozenArrays):
     t_r: float | None = None
     masker: Any = None
     ch_names: tuple | None = None
+    bands: dict | None = None
+    freqs: np.ndarray | None = None
 
     def __post_init__(self):
         n = len(self.explained)
@@ -96,10 +102,10 @@ class PredictionPatterns(FrozenArrays):
             The channels, with positions, such as ``pairs.info``. Channels of patterns
             that were computed from pairs are found by name.
         bands : dict of (str -> (float, float)) | sequence of str | None
-            The bands of the features, such as ``pairs.bands``. For spectrograms, the
+            The bands of the features; None takes those of pairs. For spectrograms, the
             bands in Hz over which frequencies are averaged.
         freqs : array, shape (n_freqs,) | None
-            Frequencies in Hz; needed for spectrograms.
+            Frequencies in Hz; needed for spectrograms that were not those of pairs.
         masker : nilearn masker | None
             What made y; None takes that of the regressor.
         show : bool
@@ -183,9 +189,10 @@ def compute_patterns(regressor, X, n_patterns=3):
     [3, 2, 1]
     """
     like = getattr(regressor, "pairs_like_", None)
-    ch_names = t_r = None
+    ch_names = t_r = bands = freqs = None
     if isinstance(X, Pairs):
         ch_names, t_r = (like or X).ch_names, X.t_r
+        bands, freqs = X.bands, X.freqs
     X, axes = _check_windows(regressor, unpack_pairs(X, like=like, targets=False)[0])
     n_patterns = check_count("n_patterns", n_patterns)
     predicted = check_array("predictions", regressor.predict(X), dtype=None)
@@ -207,6 +214,8 @@ def compute_patterns(regressor, X, n_patterns=3):
         t_r=getattr(regressor, "masker_t_r_", None) or t_r,
         masker=getattr(regressor, "masker_", None),
         ch_names=ch_names,
+        bands=bands,
+        freqs=freqs,
     )
 
 

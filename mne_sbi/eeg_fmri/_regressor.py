@@ -11,6 +11,7 @@ from ._inputs import (
     agree_t_r,
     as_targets,
     as_windows,
+    check_columns,
     check_features,
     check_groups,
     check_percent,
@@ -163,6 +164,7 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         y, self.y_shape_ = as_targets(y, len(X))
         groups = check_groups(groups, len(X))
         self.x_shape_, self.n_features_in_ = X.shape[1:], X.shape[1]
+        check_columns(self.masker_, self.pairs_like_, self.y_shape_)
         self.grid_ = find_grid(self.masker_, self.y_shape_)
         rng = check_rng(self.random_state)
         self.target_ = self._make_target(y.shape[1])

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut, check_cv
 
-from .._checks import check_count, check_option
+from .._checks import check_count, check_labels, check_option
 
 LEAVE_ONE_PERSON_OUT = "leave_one_person_out"
 WITHIN_PERSON = "within_person"
@@ -96,7 +96,7 @@ class BlockedWithinPerson:
         self.get_n_splits(groups=groups)
         n_splits = check_count("n_splits", self.n_splits, 2)
         gap = check_count("gap", self.gap, 0)
-        groups = np.asarray(groups)
+        groups = check_labels("groups", groups, None, "pair")
         for person in np.unique(groups):
             rows = np.flatnonzero(groups == person)
             for block in np.array_split(np.arange(len(rows)), n_splits):

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array as check_sklearn_array
 
-from .._checks import check_array, listing
+from .._checks import check_labels, listing
 from ._cosines import slow_cosines
 
 
@@ -119,7 +119,7 @@ class RecordingStandardizer(TransformerMixin, BaseEstimator):
     def _groups(self, groups, n_pairs):
         if groups is None:
             return np.zeros(n_pairs, dtype=int)
-        return check_array("groups", groups, shape=(n_pairs,), dtype=None)
+        return check_labels("groups", groups, n_pairs, "pair")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_array as check_sklearn_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._checks import check_array
+from .._checks import check_array, check_one_per
 from .._recording import as_recording
 from ._inputs import check_rate, check_start, match_nodes, match_rows
 from ._plausibility import warn_if_implausible, warn_if_synthetic, warn_if_unlike
@@ -259,6 +259,7 @@ def read_features(inverter, X, obs_names=None):
     check_is_fitted(inverter)
     recording = read_observations(inverter, X, reset=False)
     if obs_names is not None:
+        obs_names = check_one_per("obs_names", obs_names, len(recording), "observation")
         recording = dataclasses.replace(recording, obs_names=tuple(obs_names))
     if recording.from_mne:
         warn_if_synthetic(inverter.model_, recording)

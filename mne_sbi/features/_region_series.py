@@ -1,6 +1,6 @@
 """Time series of regions, of whatever holds them."""
 
-from .._checks import check_array
+from .._checks import check_array, check_one_per
 from .._recording import as_recording
 
 
@@ -55,10 +55,6 @@ def read_regions(inst, sfreq=None, names=None, picks=None):
             f"The array has {series.shape[0]} rows of {series.shape[1]} samples, and "
             "rows are regions: (n_nodes, n_times). Give array.T if time comes first."
         )
-    names = tuple(map(str, range(len(series)) if names is None else names))
-    if len(names) != len(series):
-        raise ValueError(
-            f"{len(series)} time series need as many names, got {len(names)}. The "
-            "array must have shape (n_nodes, n_times)."
-        )
+    names = range(len(series)) if names is None else names
+    names = tuple(map(str, check_one_per("names", names, len(series), "time series")))
     return series, float(check_array("sfreq", sfreq, shape=(), positive=True)), names

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._checks import check_array, did_you_mean, write_atomically
+from .._checks import check_array, check_one_per, did_you_mean, write_atomically
 from .._npz import UNREADABLE
 from .._priors import Prior
 from ._posterior_tables import (
@@ -82,8 +82,9 @@ class Posterior:
             )
         obs_names = self.obs_names
         if obs_names is not None:
+            obs_names = check_one_per("obs_names", obs_names, len(draws), "observation")
             obs_names = tuple(str(name) for name in obs_names)
-            if len(obs_names) != len(draws) or len(set(obs_names)) != len(draws):
+            if len(set(obs_names)) != len(draws):
                 raise ValueError(
                     f"obs_names must be {len(draws)} different names, one per "
                     f"observation, got {obs_names}."

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from .._checks import check_array, check_option, listing
+from .._checks import check_array, check_one_per, check_option, listing
 from .._region_names import normalize_region_name
 from ._style import axis_label, finish, in_display_unit
 
@@ -114,11 +114,9 @@ def plot_brain(
     import matplotlib as mpl
 
     values = check_array("values", values, shape=(None,))
-    if isinstance(names, str) or len(names) != len(values) or not len(values):
-        raise ValueError(
-            f"names must be a list with the region of each of the {len(values)} "
-            f"values, got {names!r}."
-        )
+    names = check_one_per("names", names, len(values), "value")
+    if not names:
+        raise ValueError("values and names are empty. Give one region or more.")
     if subjects_dir is None:
         from ._brain_discs import Discs
 
@@ -162,6 +160,8 @@ def plot_posterior_brain(posterior, parameter, *, statistic, names, **settings):
     check_option("parameter", parameter, posterior.names)
     check_option("statistic", statistic, _STATISTICS)
     names = posterior.obs_names if names is None else names
+    if names is not None:
+        names = check_one_per("names", names, posterior.n_obs, "observation")
     if posterior.n_obs == 1 and not _are_regions(names):
         raise ValueError(
             "plot_brain() shows a value per region, but this posterior is of one "

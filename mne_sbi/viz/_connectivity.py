@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._checks import check_array, listing
+from .._checks import check_array, check_one_per, listing
 from .._region_names import normalize_region_name
 from ._style import POSTERIOR, PRIOR, TRUTH, finish, grid_shape, hide_spines
 
@@ -43,18 +43,19 @@ def plot_connectivity(connectivity, *, names=None, titles=None, show=True):
         connectivity = [connectivity]
     if names is None:
         names = getattr(connectivity[0], "names", None)
+    else:
+        names = check_one_per("names", names, None, "region")
     matrices = [_in_order(x, _as_matrix(x), names) for x in connectivity]
     if len({x.shape for x in matrices}) > 1:
         raise ValueError(
             "The matrices must be of the same regions, got the shapes "
             f"{[x.shape for x in matrices]}."
         )
-    for what, given, n in (
-        ("titles", titles, len(matrices)),
-        ("names", names, len(matrices[0])),
-    ):
-        if given is not None and len(given) != n:
-            raise ValueError(f"{n} {what} are needed, got {len(given)}.")
+    if names is not None:
+        names = check_one_per("names", names, len(matrices[0]), "region")
+    if titles is None:
+        titles = [""] * len(matrices)
+    titles = check_one_per("titles", titles, len(matrices), "matrix")
     n_rows, n_columns = grid_shape(len(matrices), 3)
     fig, axes = plt.subplots(
         n_rows,
@@ -66,7 +67,6 @@ def plot_connectivity(connectivity, *, names=None, titles=None, show=True):
     for ax in axes.flat[len(matrices) :]:
         ax.set_visible(False)
     axes = list(axes.flat[: len(matrices)])
-    titles = titles or [""] * len(matrices)
     _draw_matrices(fig, axes, matrices, titles, names)
     return finish(fig, show)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_one_per
 from ._style import (
     POSTERIOR,
     TRUTH,
@@ -75,8 +75,7 @@ def plot_time_courses(
     n_columns = measured.shape[1]
     if names is None:
         names = [f"column {i}" for i in range(n_columns)] if n_columns > 1 else [""]
-    if len(names) != n_columns:
-        raise ValueError(f"{n_columns} names are needed, got {len(names)}.")
+    names = check_one_per("names", names, n_columns, "column")
     picks = _check_picks(picks, n_columns)
     fig, axes = make_panels(*grid_shape(len(picks), 1), panel=(8.5, 1.7), sharex=True)
     for ax, column in zip(axes[:, 0], picks, strict=True):

@@ -37,10 +37,11 @@ def plot_patterns(patterns, info, *, bands=None, freqs=None, masker=None, show=T
     info : mne.Info
         The channels, with positions.
     bands : dict of (str -> (float, float)) | sequence of str | None
-        The bands of the features; None names the five usual ones. For spectrograms, the
-        bands in Hz over which frequencies are averaged; None takes the usual ones.
+        The bands of the features; None takes those of the patterns, and numbers bands
+        that are not known. For spectrograms, the bands in Hz over which frequencies are
+        averaged; None takes the usual ones.
     freqs : array, shape (n_freqs,) | None
-        Frequencies in Hz, for spectrograms.
+        Frequencies in Hz, for spectrograms; None takes those of the patterns.
     masker : nilearn masker | None
         What made y. None takes that of the regressor; without any, values are drawn in
         the order of the columns of y.
@@ -136,12 +137,12 @@ def _group_bands(patterns, bands, freqs):
     values = patterns.topographies
     n_bands = values.shape[2]
     if patterns.axes[1] == "frequencies":
+        freqs = patterns.freqs if freqs is None else freqs
         return _average_bands(values, BANDS if bands is None else bands, freqs)
-    if bands is None:
-        usual = n_bands == len(BANDS)
-        names = list(BANDS) if usual else [f"band {i}" for i in range(n_bands)]
-    else:
-        names = [bands] if isinstance(bands, str) else list(bands)
+    bands = patterns.bands if bands is None else bands
+    # Not by their number: five bands need not be the usual ones.
+    bands = [f"band {i}" for i in range(n_bands)] if bands is None else bands
+    names = [bands] if isinstance(bands, str) else list(bands)
     if len(names) != n_bands:
         raise ValueError(
             f"bands has {len(names)} names, {names}, and the patterns have {n_bands} "

@@ -208,7 +208,7 @@ def array_to_image(name, values, masker):
     """
     import nibabel
 
-    from ..eeg_fmri._images import has_voxels, to_image
+    from ..eeg_fmri._images import columns_of, has_voxels, to_image
 
     shape = masker.mask_img_.shape if has_voxels(masker) else None
     if values.ndim == 4 or (shape and values.shape[1] == np.prod(shape)):
@@ -219,10 +219,11 @@ def array_to_image(name, values, masker):
             )
         data = np.moveaxis(values.reshape(len(values), *shape), 0, -1)
         return nibabel.Nifti1Image(data.astype(np.float32), masker.mask_img_.affine)
-    n_columns = getattr(masker, "n_elements_", None)
-    if n_columns is None and shape is not None:
-        n_columns = int((np.asanyarray(masker.mask_img_.dataobj) > 0).sum())
-    if n_columns is not None and values.shape[1] != n_columns:
+    # Not n_elements_, which is of the last image that went through the masker.
+    names = columns_of(masker)
+    n_columns = int((np.asanyarray(masker.mask_img_.dataobj) > 0).sum()) if shape else 0
+    n_columns = n_columns if names is None else len(names)
+    if values.shape[1] != n_columns:
         raise ValueError(
             f"{name} has {values.shape[1]} columns, but the masker makes {n_columns}. "
             "Give the masker that made y."

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_one_per
 from ._style import (
     POSTERIOR,
     PRIOR,
@@ -43,7 +43,9 @@ def plot_recovery(true, estimated, *, names, units, std=None, show=True):
     fig : matplotlib.figure.Figure
         The figure.
     """
+    names = check_one_per("names", names, None, "parameter")
     n_params = len(names)
+    units = check_one_per("units", units, n_params, "parameter")
     true = check_array("true", true, shape=(None, n_params))
     estimated = check_array("estimated", estimated, shape=true.shape)
     if std is not None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_one_per
 from ._posterior import draw_marginal, marginal_columns
 from ._style import POSTERIOR, TRUTH, finish, grid_shape, hide_spines, make_panels
 
@@ -129,11 +129,8 @@ def _panels(measured, predicted, freqs, names, noisy, nodes, rows="regions"):
     bands = {"predicted": check_array("predicted", predicted, shape=shape)}
     if noisy is not None:
         bands["noisy"] = check_array("noisy", noisy, shape=shape)
-    if names is not None and len(names) != n_nodes:
-        raise ValueError(
-            f"names must be those of the {n_nodes} {rows} of measured, got "
-            f"{len(names)}."
-        )
+    if names is not None:
+        names = check_one_per("names", names, n_nodes, "row of measured")
     if nodes is None:
         # The middle of equal parts: the first and last regions are neighbours in the
         # order of most atlases.

@@ -38,6 +38,8 @@ def test_xp1(fetch, tmp_path):
     np.testing.assert_array_equal(run.volumes, np.arange(1, 41))
     img = run.load_bold()
     assert img.shape == (3, 4, 2, 40) and img.header.get_zooms() == (2, 2, 4, 2)
+    # The file names no unit.
+    assert img.header.get_xyzt_units()[1] == "sec"
     np.testing.assert_array_equal(img.get_fdata()[0, 0, 0], run.volumes)
     # Volume k moved by k mm to 3 k mm, and 4 k rad to 6 k rad.
     expected = run.volumes[:, np.newaxis] * [1e-3, 2e-3, 3e-3, 4, 5, 6]
@@ -76,6 +78,15 @@ def test_lost_first_marker(fetch, tmp_path):
     np.testing.assert_array_equal(run.volumes, np.arange(21, 41))
     np.testing.assert_allclose(run.onsets, 2.0 * np.arange(20), atol=1e-9)
     assert run.events["onset"].tolist() == [-40, -20, 0, 20]
+
+
+def test_lost_marker_in_the_middle(fetch, tmp_path):
+    """The number of markers does not tell which are lost; their times do."""
+    blocks = [("Stimulus", "S  2", t) for t in (20.0, 72.0)]
+    fetch("xp1", make_xp1(markers=blocks))
+    with pytest.warns(RuntimeWarning, match="do not fit the 2 blocks of the protocol"):
+        (run,) = read_eeg_fmri("xp1", "xp101", path=tmp_path)
+    np.testing.assert_allclose(run.onsets, 2.0 * np.arange(40), atol=1e-12)
 
 
 def test_without_markers(fetch, tmp_path):
@@ -133,6 +144,14 @@ def test_wrong_motion(fetch, tmp_path):
     file.write_text("\n".join(["tx\tty\ttz\trx\try\trz", *lines]))
     (run,) = read_eeg_fmri("xp1", "xp101", path=tmp_path)
     assert run.motion[0, 1] == pytest.approx(2e-3)
+    # They say which column is which; the tables of a set can be in UTF-16.
+    names = "rot_x\trot_y\trot_z\ttrans_x\ttrans_y\ttrans_z"
+    file.write_text("\n".join([names, *lines]), encoding="utf-16")
+    (run,) = read_eeg_fmri("xp1", "xp101", path=tmp_path)
+    np.testing.assert_allclose(run.motion[0], [4e-3, 5e-3, 6e-3, 1, 2, 3])
+    file.write_text("\n".join(["a\tb\tc\td\te\tf", *lines]))
+    with pytest.raises(ValueError, match="columns a, b, c, .*trans_x, trans_y"):
+        read_eeg_fmri("xp1", "xp101", path=tmp_path)
     file.write_text("\n".join(lines[:-1]))
     with pytest.raises(ValueError, match="6 numbers for each of 45 volumes, got 44"):
         read_eeg_fmri("xp1", "xp101", path=tmp_path)
@@ -151,6 +170,9 @@ def test_no_repetition_time(fetch, tmp_path):
     (folder / "task-eegfmriNF_bold.json").write_text('{"RepetitionTime": 4}')
     (run,) = read_eeg_fmri("xp1", "xp101", path=tmp_path)
     assert run.t_r == 4.0
+    (folder / "task-eegfmriNF_bold.json").write_text('{"RepetitionTime": 2000}')
+    with pytest.raises(ValueError, match="is 2000, but must be in s"):
+        read_eeg_fmri("xp1", "xp101", path=tmp_path)
 
 
 @pytest.mark.parametrize("new", [False, True])

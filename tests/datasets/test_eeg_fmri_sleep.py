@@ -23,20 +23,26 @@ def make_values(n_scans, seed):
 def make_tsv(columns, encoding="utf-8"):
     head = "\t".join(columns)
     rows = zip(*columns.values(), strict=True)
-    body = "\n".join("\t".join(str(value) for value in row) for row in rows)
-    return f"{head}\n{body}\n".encode(encoding)
+    lines = [head, *("\t".join(str(value) for value in row) for row in rows), ""]
+    return "\r\n".join(lines).encode(encoding)
 
 
 def make_files(subject, power, log_prob, stage, encoding="utf-8", scans=None):
-    first = {"scan": scans[0]} if scans else {}
-    second = {"scan": scans[1]} if scans else {}
-    first |= dict(zip(BANDS, power.T, strict=True)) | {"hypnogram": stage}
-    second |= dict(zip(STATES, log_prob.T, strict=True))
+    """As published: probabilities, and the first scan has no state."""
+    n_scans = len(power)
+    scans = scans or (range(1, n_scans + 1), range(2, n_scans + 1))
+    first = {"num_scan": scans[0], "hypnogram": stage}
+    first |= dict(zip(BANDS, power.T, strict=True))
+    prob = np.exp(log_prob[-len(scans[1]) :])
+    names = [{"prep_maze": "pre_maze"}.get(state, state) for state in STATES]
+    second = {"num_scan": scans[1], "state": np.array(STATES)[prob.argmax(axis=1)]}
+    second |= dict(zip(names, prob.T, strict=True))
     stem = f"derivatives/{subject}_task-rest"
-    return {
-        f"{stem}_hypnogram-powerspectrum.tsv": ("table", make_tsv(first, encoding)),
-        f"{stem}_decoding-states.tsv": ("table", make_tsv(second, encoding)),
+    tables = {
+        f"{stem}_hypnogram-powerspectrum.tsv": first,
+        f"{stem}_decoding-states.tsv": second,
     }
+    return {k: ("table", make_tsv(v, encoding)) for k, v in tables.items()}
 
 
 def make_features(n_scans=200, people=("a", "b"), **changes):
@@ -61,54 +67,97 @@ def test_read(serve_set, tmp_path, encoding):
     fetch_eeg_fmri("sleep_features", path=tmp_path, verbose=False)
     table = read_sleep_features(path=tmp_path)
     assert repr(table) == (
-        "<SleepFeatures | 50 scans every 2.1 s of 2 people: 6 bands, 5 states>"
+        "<SleepFeatures | 48 scans every 2.1 s of 2 people: 6 bands, 5 states>"
     )
     for i, name in enumerate(("power", "log_prob", "hypnogram")):
-        expected = np.concatenate([first[i], second[i]])
+        expected = np.concatenate([first[i][1:], second[i][1:]])
         np.testing.assert_allclose(getattr(table, name), expected)
-    assert table.subject.tolist() == ["sub-01"] * 30 + ["sub-02"] * 20
-    np.testing.assert_array_equal(table.scan, [*range(1, 31), *range(1, 21)])
+    assert table.subject.tolist() == ["sub-01"] * 29 + ["sub-02"] * 19
+    np.testing.assert_array_equal(table.scan, [*range(2, 31), *range(2, 21)])
     only = read_sleep_features("02", path=tmp_path)
-    np.testing.assert_array_equal(only.power, second[0])
+    np.testing.assert_array_equal(only.power, second[0][1:])
 
 
-def test_missing_values_and_scans(serve_set, tmp_path, capsys):
-    """Rows belong together by the number of the scan."""
+@pytest.mark.parametrize("subject", [2, 5])
+def test_published_tables(shared_data, subject):
+    """The tables as published equal the arrays that were made of them."""
+    folder = shared_data / "eegfmri"
+    table = read_sleep_features(f"sub-{subject:02d}", path=folder)
+    with np.load(folder / "ds003574_bandpower_states_dev12.npz") as arrays:
+        rows = arrays["subject"] == subject
+        np.testing.assert_array_equal(table.scan, arrays["scan"][rows])
+        np.testing.assert_array_equal(table.hypnogram, arrays["hypnogram"][rows])
+        for name, values in (("X", table.power), ("logY", table.log_prob)):
+            # Up to the rounding of the arrays, to 11 bits.
+            kept = arrays[name][rows].astype(float)
+            np.testing.assert_allclose(values, kept, rtol=1.01 * 2**-11, atol=1e-7)
+        assert table.bands == tuple(arrays["bands"])
+        assert set(table.states) - set(arrays["states"]) == {"prep_maze"}
+        assert set(arrays["states"]) - set(table.states) == {"pre_maze"}  # as published
+
+
+def test_rows_are_matched_by_the_number_of_the_scan(serve_set, tmp_path, capsys):
+    """One table begins later, ends later and is in another order."""
     power, log_prob, stage = make_values(10, 3)
     power[4, 2] = np.nan
-    files = make_files("sub-01", power, log_prob, stage, scans=[range(1, 11)] * 2)
+    scans = range(1, 9), range(2, 11)
+    files = make_files("sub-01", power[:8], log_prob, stage[:8], scans=scans)
     name = "derivatives/sub-01_task-rest_decoding-states.tsv"
-    states = dict(zip(["scan", *STATES], [range(2, 11), *log_prob[1:].T], strict=True))
-    files[name] = ("table", make_tsv(states))
+    head, *rows, _ = files[name][1].split(b"\r\n")
+    files[name] = ("table", b"\r\n".join([head, *rows[::-1], b""]))
     serve_set("sleep_features", files)
     fetch_eeg_fmri("sleep_features", path=tmp_path, verbose=False)
     table = read_sleep_features(path=tmp_path, verbose="info")
-    assert "sub-01: 2 scans with missing values are left out" in capsys.readouterr().out
-    np.testing.assert_array_equal(table.scan, [2, 3, 4, 6, 7, 8, 9, 10])
+    assert "sub-01: 4 scans are left out" in capsys.readouterr().out
+    np.testing.assert_array_equal(table.scan, [2, 3, 4, 6, 7, 8])
     keep = table.scan - 1
     np.testing.assert_allclose(table.power, power[keep])
     np.testing.assert_allclose(table.log_prob, log_prob[keep])
 
 
-def test_probabilities(serve_set, tmp_path):
-    """Not logarithms, and columns by other names."""
+def test_other_names_and_logarithms(serve_set, tmp_path):
     power, log_prob, stage = make_values(10, 4)
-    files = make_files("sub-01", power, np.exp(log_prob), stage)
-    names = dict.fromkeys(files)
     stem = "derivatives/sub-01_task-rest"
-    columns = {
-        f"{band} power": values for band, values in zip(BANDS, power.T, strict=True)
+    columns = {f"{b} power": values for b, values in zip(BANDS, power.T, strict=True)}
+    columns |= {"Sleep stage": stage, "Scan": range(1, 11)}
+    states = dict(zip(STATES, log_prob.T, strict=True)) | {"scan number": range(1, 11)}
+    states["Pre-Maze"] = states.pop("prep_maze")
+    files = {
+        f"{stem}_hypnogram-powerspectrum.tsv": ("table", make_tsv(columns)),
+        f"{stem}_decoding-states.tsv": ("table", make_tsv(states)),
     }
-    columns["Sleep stage"] = stage
-    names[f"{stem}_hypnogram-powerspectrum.tsv"] = ("table", make_tsv(columns))
-    name = f"{stem}_decoding-states.tsv"
-    text = files[name][1].replace(b"prep_maze", b"Pre-Maze").replace(b"rest", b"Rest")
-    names[name] = ("table", text)
-    serve_set("sleep_features", names)
+    serve_set("sleep_features", files)
     fetch_eeg_fmri("sleep_features", path=tmp_path, verbose=False)
     table = read_sleep_features(path=tmp_path)
     np.testing.assert_allclose(table.log_prob, log_prob, atol=1e-12)
     np.testing.assert_allclose(table.power, power)
+
+
+def test_probabilities_that_are_rounded_to_zero(serve_set, tmp_path):
+    power, log_prob, stage = make_values(10, 4)
+    prob = np.array([[0, 1e-9, 0.2, 0.3, 0.5]] * 10)
+    with np.errstate(divide="ignore"):
+        files = make_files("sub-01", power, np.log(prob), stage)
+    serve_set("sleep_features", files)
+    fetch_eeg_fmri("sleep_features", path=tmp_path, verbose=False)
+    table = read_sleep_features(path=tmp_path)
+    expected = np.log([[1e-6, 1e-6, 0.2, 0.3, 0.5]] * 9)
+    np.testing.assert_allclose(table.log_prob, expected)
+
+
+def test_rows_that_end_in_a_tab(serve_set, tmp_path):
+    """Names belong to the columns that they stand above."""
+    power, log_prob, stage = make_values(10, 4)
+    files = make_files("sub-01", power, log_prob, stage)
+    for name, (part, text) in files.items():
+        head, *rows = text.split(b"\r\n")
+        rows = [row + b"\t" if row else row for row in rows]
+        files[name] = (part, b"\r\n".join([head, *rows]))
+    serve_set("sleep_features", files)
+    fetch_eeg_fmri("sleep_features", path=tmp_path, verbose=False)
+    table = read_sleep_features(path=tmp_path)
+    np.testing.assert_allclose(table.power, power[1:])
+    np.testing.assert_allclose(table.log_prob, log_prob[1:])
 
 
 def test_wrong_tables(tmp_path):
@@ -118,8 +167,9 @@ def test_wrong_tables(tmp_path):
         read_sleep_features(path=tmp_path)
     power, log_prob, stage = make_values(10, 5)
 
-    def write(power=power, log_prob=log_prob, stage=stage, **replace):
-        for name, (_, content) in make_files("sub-01", power, log_prob, stage).items():
+    def write(log_prob=log_prob, stage=stage, scans=None, **replace):
+        files = make_files("sub-01", power, log_prob, stage, scans=scans)
+        for name, (_, content) in files.items():
             for old, new in replace.items():
                 content = content.replace(old.encode(), new.encode())
             (tmp_path / "ds003574" / name).write_bytes(content)
@@ -128,7 +178,7 @@ def test_wrong_tables(tmp_path):
     with pytest.raises(FileNotFoundError, match="sub-09 .* those of sub-01"):
         read_sleep_features(["sub-01", "sub-09"], path=tmp_path)
     write(alpha="gamma")
-    with pytest.raises(ValueError, match="no column for 'alpha'; there are SW, delta"):
+    with pytest.raises(ValueError, match="no column for 'alpha'; there are num_scan"):
         read_sleep_features(path=tmp_path)
     write(alpha="Delta")
     with pytest.raises(ValueError, match="several columns for 'delta'"):
@@ -139,11 +189,14 @@ def test_wrong_tables(tmp_path):
     write(log_prob=log_prob + 1)
     with pytest.raises(ValueError, match="sum to 1"):
         read_sleep_features(path=tmp_path)
-    write(power=power[1:], stage=stage[1:])
-    short = (folder / "sub-01_task-rest_hypnogram-powerspectrum.tsv").read_bytes()
-    write()
-    (folder / "sub-01_task-rest_hypnogram-powerspectrum.tsv").write_bytes(short)
-    with pytest.raises(ValueError, match="has 9 rows and .* 10"):
+    write(num_scan="row")
+    with pytest.raises(ValueError, match="no column for 'scan'; there are row, hypno"):
+        read_sleep_features(path=tmp_path)
+    write(scans=([*range(1, 10), 9], range(2, 11)))
+    with pytest.raises(ValueError, match="number of another scan .* has 9, which"):
+        read_sleep_features(path=tmp_path)
+    write(scans=(range(1, 11), [*range(2, 10), 9.5]))
+    with pytest.raises(ValueError, match=r"decoding-states.tsv .* has 9.5, which"):
         read_sleep_features(path=tmp_path)
 
 

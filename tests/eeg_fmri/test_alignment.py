@@ -195,7 +195,7 @@ def test_a_stimulus_channel():
     data[1, samples], data[1, 100] = 4, 9
     info = mne.create_info(["Cz", "STI"], SFREQ, ["eeg", "stim"])
     raw = mne.io.RawArray(data, info, first_samp=500, verbose="error")
-    with pytest.raises(ValueError, match=r"several events: '?4'? \(120\).*event=4"):
+    with pytest.raises(ValueError, match=r"several events: event 4 .*\(120, .*event=4"):
         align_volumes(raw)
     timing = align_volumes(raw, event=4)
     np.testing.assert_allclose(timing.onsets, TRUE, atol=1e-3)
@@ -228,9 +228,101 @@ def test_no_markers():
 
 def test_several_kinds_of_marker():
     raw = make_raw(np.r_[TRUE, TRUE + 1], ["R128"] * N + ["R128 off"] * N)
-    with pytest.raises(ValueError, match="Several kinds.*event='R128'"):
+    with pytest.raises(ValueError, match=r"Several kinds.*event='\^R128\$'"):
         align_volumes(raw)
-    np.testing.assert_allclose(align_volumes(raw, event="R128$").onsets, TRUE)
+    np.testing.assert_allclose(align_volumes(raw, event="^R128$").onsets, TRUE)
+
+
+class TestKindsOfMarkers:
+    """A hundred volumes every 2 s from 10 s on, and stimuli."""
+
+    volumes = 10 + 2.0 * np.arange(100)
+
+    def make(self, stimuli, volumes=None, names=("Stimulus/T  1", "Volume/V  1")):
+        volumes = self.volumes if volumes is None else volumes
+        raw = make_raw(volumes, names[1], end=215.0)
+        raw.annotations.append(stimuli, 0.0, names[0])
+        return raw
+
+    @pytest.mark.parametrize(
+        "stimuli",
+        [
+            12.9 + 15.554 * np.arange(11),  # regular by themselves
+            volumes[::9] + 0.9,  # with the scanner, over the whole scan
+            volumes[1:] + 0.9,  # every volume but the first
+            np.random.default_rng(0).uniform(10, 210, 60),
+        ],
+        ids=["regular", "locked", "each", "irregular"],
+    )
+    @pytest.mark.parametrize("swap", [False, True])
+    def test_the_kind_that_fits_wins(self, stimuli, swap):
+        names = ("Stimulus/T  1", "Volume/V  1")[:: -1 if swap else 1]
+        raw = self.make(stimuli, names=names)
+        timing = align_volumes(raw, 100, 2.0)
+        np.testing.assert_allclose(timing.onsets, self.volumes, atol=1e-6)
+        assert not timing.repaired
+        # Nothing tells which they are if nothing is known of the scan.
+        there = rf"'{names[1]}' \(100, every 2 s\)"
+        with pytest.raises(ValueError, match=rf"Several kinds .*{there}"):
+            align_volumes(raw)
+
+    @pytest.mark.parametrize("known", [{"n_volumes": 100}, {"t_r": 2.0}])
+    def test_one_of_both_can_be_enough(self, known):
+        raw = self.make(12.9 + 15.554 * np.arange(11))
+        timing = align_volumes(raw, **known)
+        np.testing.assert_allclose(timing.onsets, self.volumes, atol=1e-6)
+
+    def test_kinds_that_fit_alike(self):
+        raw = self.make(self.volumes + 0.9)
+        both = r"'Stimulus/T  1' \(100, every 2 s\), 'Volume/V  1' \(100, every 2 s\)"
+        with pytest.raises(ValueError, match=f"Several kinds .* fit .*({both}|'V)"):
+            align_volumes(raw, 100, 2.0)
+        timing = align_volumes(raw, 100, 2.0, event="V  1")
+        np.testing.assert_allclose(timing.onsets, self.volumes, atol=1e-6)
+
+    def test_no_kind_fits(self):
+        raw = self.make(12.9 + 15.554 * np.arange(11))
+        message = (
+            r"No kind of markers fits 70 volumes and t_r=2.7 s. .*V  1' \(100, every 2 "
+            r"s\), 'Stimulus/T  1' \(11, every 15.554 s\)\. .*event='Volume/V  1'"
+        )
+        with pytest.raises(ValueError, match=message):
+            align_volumes(raw, 70, 2.7)
+
+    def test_the_first_volume_is_never_guessed(self):
+        """The error of the kind that it must be, with its remedies."""
+        raw = self.make(12.9 + 15.554 * np.arange(11), self.volumes[:-1])
+        message = "V  1.* over 99 volumes, but n_volumes is 100: .* first_onset=10 if"
+        with pytest.raises(ValueError, match=message):
+            align_volumes(raw, 100, 2.0)
+        timing = align_volumes(raw, 100, 2.0, first_onset=10.0)
+        np.testing.assert_allclose(timing.onsets, self.volumes, atol=1e-6)
+
+    def test_events_of_a_channel_and_annotations(self):
+        """Whichever fits; names win over numbers, and the same twice is one."""
+
+        def add_channel(raw, times, code=3):
+            data = np.zeros((1, raw.n_times))
+            data[0, np.round(times * SFREQ).astype(int)] = code
+            info = mne.create_info(["STI"], SFREQ, "stim")
+            stim = mne.io.RawArray(data, info, verbose="error")
+            return raw.add_channels([stim], force_update_info=True)
+
+        stimuli = 12.9 + 15.554 * np.arange(11)
+        raw = add_channel(make_raw(stimuli, "Stimulus/T  1", 215.0), self.volumes)
+        timing = align_volumes(raw, 100, 2.0)
+        np.testing.assert_allclose(timing.onsets, self.volumes, atol=1e-6)
+        for late in (0.0, 0.9):
+            raw = make_raw(self.volumes, "R128", end=215.0)
+            raw = add_channel(raw, self.volumes + late)
+            timing = align_volumes(raw, 100, 2.0)
+            np.testing.assert_allclose(timing.onsets, self.volumes, atol=1e-6)
+
+    def test_long_steps_warn(self):
+        raw = make_raw(12.9 + 15.554 * np.arange(11), "Stimulus/T  1", 215.0)
+        with pytest.warns(RuntimeWarning, match="every 15.554 s, which is long .* t_r"):
+            align_volumes(raw)
+        assert len(align_volumes(raw, 11, 15.554)) == 11
 
 
 def test_another_repetition_time():

@@ -4,7 +4,7 @@ import nilearn.image
 import nilearn.signal
 import numpy as np
 import pytest
-from nilearn.image import resample_img
+from nilearn.image import math_img, resample_img
 from nilearn.maskers import (
     NiftiLabelsMasker,
     NiftiMasker,
@@ -136,6 +136,12 @@ def test_unusable_columns():
         (2000.0, "msec", None, 2.0),
         (1350000.0, "usec", 1.35, 1.35),
         (2.0, "unknown", None, 2.0),
+        (1.0, "sec", None, 1.0),
+        # The format's default is no information, and 2000 can be in ms.
+        (1.0, "unknown", 2.0, 2.0),
+        (1.0, "unknown", 1.0, 1.0),
+        (1.0, "hz", 2.0, 2.0),
+        (2000.0, "unknown", 2.0, 2.0),
         (2.0, "sec", 2.005, 2.005),  # a header that is rounded
         (0.0, "sec", 1.5, 1.5),
     ],
@@ -148,6 +154,7 @@ def test_repetition_times(t_r, units, given, expected):
     "t_r, given, message",
     [
         (2.0, 1.5, "t_r is 1.5 s, but the image's header says 2 s.*set_zooms"),
+        (1.0, 2.0, "t_r is 2 s, but the image's header says 1 s.*set_zooms"),
         (0.0, None, "header has no repetition time. Give t_r"),
         (2000.0, None, "2000 s. If it means milliseconds"),
         (2.0, -1.0, "t_r must be positive"),
@@ -157,6 +164,71 @@ def test_repetition_times(t_r, units, given, expected):
 def test_repetition_times_that_disagree(t_r, given, message):
     with pytest.raises(ValueError, match=message):
         load_bold(make_img(t_r=t_r), given)
+
+
+@pytest.mark.parametrize(
+    "t_r, units, given, message",
+    [
+        (1.0, "unknown", None, "no repetition time. Give t_r .*math_img"),
+        (1.0, "hz", None, "no repetition time. Give t_r"),
+        (2000.0, "unknown", None, "2000 s. If it means milliseconds"),
+        (2000.0, "unknown", 1.5, "t_r is 1.5 s, but .* says 2 s"),
+        (2.0, "unknown", 1.5, "t_r is 1.5 s, but .* says 2 s"),
+    ],
+)
+def test_headers_without_a_unit(t_r, units, given, message):
+    with pytest.raises(ValueError, match=message):
+        load_bold(make_img(t_r=t_r, units=units), given)
+
+
+def test_what_nilearn_leaves_of_a_header():
+    img = make_img()
+    with pytest.raises(ValueError, match="no repetition time. Give t_r"):
+        load_bold(math_img("img + 1", img=img))
+    assert load_bold(math_img("img + 1", img=img), 2.0)[1] == 2.0
+
+
+@pytest.mark.parametrize("how", ["list", "files", "pattern"])
+def test_single_volumes_have_no_repetition_time(tmp_path, how):
+    img = make_img()
+    volumes = [img.slicer[..., i] for i in range(img.shape[3])]
+    if how != "list":
+        for i, volume in enumerate(volumes):
+            nibabel.save(volume, tmp_path / f"vol_{i:03d}.nii")
+        volumes = sorted(tmp_path.glob("vol_*.nii"))
+    volumes = str(tmp_path / "vol_*.nii") if how == "pattern" else volumes
+    with pytest.raises(ValueError, match="no repetition time. .*single volumes"):
+        load_bold(volumes)
+    for t_r in (1.0, 2.2):
+        joined, found = load_bold(volumes, t_r)
+        assert found == t_r
+        np.testing.assert_array_equal(joined.get_fdata(), img.get_fdata())
+
+
+def test_parts_of_a_scan():
+    parts = [make_img(), make_img()]
+    assert load_bold(parts)[1] == 2.0
+    with pytest.raises(ValueError, match="differ in repetition time.* 2 to 2.5 s"):
+        load_bold([make_img(), make_img(t_r=2.5)])
+
+
+def test_an_image_whose_header_does_not_say_where_it_is():
+    """Its affine is the format's default, with which a mask would find other voxels."""
+
+    def as_file(data):
+        img = nibabel.Nifti1Image(data.astype(np.float32), None)
+        return nibabel.Nifti1Image.from_bytes(img.to_bytes())
+
+    img = as_file(make_img().get_fdata())
+    own = fit_masker(NiftiMasker(as_file(np.ones(img.shape[:3]))), [img])
+    assert mask_bold(img, own).shape == (60, 24)
+    other = fit_masker(mask_of(make_img()), [img])
+    with pytest.raises(ValueError, match="code 0.* cannot be found.* img.set_sform"):
+        mask_bold(img, other)
+    img.set_sform(make_img().affine, code="scanner")
+    mask_bold(img, other)
+    with pytest.raises(ValueError, match="bold_img has no affine"):
+        load_bold(nibabel.Nifti1Image(np.ones((3, 4, 2, 5)), None))
 
 
 def test_the_remedy_of_a_wrong_header_works():

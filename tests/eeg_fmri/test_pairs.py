@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import mne
 import nibabel
 import numpy as np
+import pandas as pd
 import pytest
+from nilearn.image import math_img
 from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker, NiftiMasker
 
 from mne_sbi.eeg_fmri._alignment import align_volumes
@@ -264,3 +268,61 @@ def test_pickled_pairs_are_the_same(pairs):
     again = pickle.loads(pickle.dumps(pairs))
     np.testing.assert_array_equal(again.X, pairs.X)
     assert not again.X.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "make",
+    [tuple, np.array, lambda x: pd.Series(x, index=[5, 3]), pd.Index, iter],
+)
+def test_subjects_are_any_sequence(make, recording):
+    raws, scans = [recording] * 2, [make_scan()] * 2
+    pairs = make_pairs(
+        pd.Series(raws), iter(scans), full_masker(), subject=make(["ann", "bob"])
+    )
+    n = pairs.n_pairs // 2
+    assert pairs.groups.tolist() == ["ann"] * n + ["bob"] * n
+    np.testing.assert_array_equal(pairs.X[:n], pairs.X[n:])
+    onsets = align_volumes(raws[0], scans[0].shape[3]).onsets
+    timed = make_pairs(
+        raws, scans, full_masker(), subject=[1, 2], timing=pd.Series([onsets, onsets])
+    )
+    np.testing.assert_array_equal(timed.X, pairs.X)
+
+
+def test_subjects_that_cannot_be_told_apart(recording):
+    raws, scans = [recording] * 3, [make_scan()] * 3
+    for subject in ([1, "1", 2], np.array([1, "1", 2], dtype=object)):
+        with pytest.raises(TypeError, match="all strings or all numbers, got numbers"):
+            make_pairs(raws, scans, full_masker(), subject=subject)
+    with pytest.raises(TypeError, match=r"got a dict.* Give list\(d.values\(\)\)"):
+        make_pairs(raws, scans, full_masker(), subject={"a": 1, "b": 2, "c": 3})
+    with pytest.raises(ValueError, match="1 of 3 are missing"):
+        make_pairs(raws, scans, full_masker(), subject=["a", None, "b"])
+    one, other = (
+        make_pairs(raws[0], scans[0], full_masker(), subject=s) for s in (1, "1")
+    )
+    with pytest.raises(TypeError, match="all strings or all numbers"):
+        Pairs.concatenate([one, other])
+    with pytest.raises(TypeError, match="all strings or all numbers"):
+        one.pick([1, "1"])
+    with pytest.raises(TypeError, match="all strings or all numbers"):
+        replace(one, groups=[1, "1"] * (one.n_pairs // 2) + [1] * (one.n_pairs % 2))
+
+
+@pytest.mark.parametrize("lost", ["math_img", "volumes"])
+def test_a_repetition_time_that_the_header_lost(recording, pairs, lost):
+    """It is not 1 s, the default of the format, which gives EEG of other moments."""
+    img = make_scan()
+    if lost == "math_img":
+        scan = math_img("1.0 * img", img=img)
+    else:
+        scan = [img.slicer[..., i] for i in range(img.shape[3])]
+    timing = FIRST + T_R * np.arange(100)
+    with pytest.raises(ValueError, match="no repetition time. Give t_r"):
+        make_pairs(recording, scan, full_masker(), timing=timing)
+    for several in (False, True):
+        given = ([recording], [scan]) if several else (recording, scan)
+        again = make_pairs(*given, full_masker(), t_r=T_R, subject="ann")
+        np.testing.assert_array_equal(again.X, pairs.X)
+        np.testing.assert_allclose(again.y, pairs.y, atol=1e-5)
+        assert again.t_r == T_R

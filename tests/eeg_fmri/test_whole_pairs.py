@@ -21,6 +21,8 @@ from mne_sbi.eeg_fmri import (
     evaluate,
 )
 from mne_sbi.eeg_fmri._bands import BANDS
+from mne_sbi.eeg_fmri._baselines import Baselines, make_baselines
+from mne_sbi.eeg_fmri._evaluation_inputs import check_pairs
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,40 @@ def test_channels_of_a_person_who_comes_later_are_found_by_name(
     matched = own.match(pairs)
     assert matched.ch_names == pairs.ch_names == tuple(matched.info.ch_names)
     np.testing.assert_allclose(matched.X, pairs.pick("03").X, atol=1e-5)
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_a_further_channel_is_left_out(simulated, pairs, fitted, place):
+    raw = simulated.raws[2].copy()
+    extra = raw.copy().pick([3]).rename_channels({raw.ch_names[3]: "X1"})
+    extra.apply_function(lambda x: x[::-1])
+    names = list(raw.ch_names)
+    names.insert({"first": 0, "middle": 5, "last": len(names)}[place], "X1")
+    raw.add_channels([extra], force_update_info=True).reorder_channels(names)
+    own = make_pairs(
+        raw, simulated.images[2], simulated.masker, subject="03", verbose=False
+    )
+    assert len(own.ch_names) == len(pairs.ch_names) + 1
+    without = pairs.pick("03")
+    np.testing.assert_allclose(own.match(pairs).X, without.X, atol=1e-5)
+    expected = fitted.predict(without)
+    np.testing.assert_allclose(fitted.predict(own), expected, atol=1e-5)
+    assert fitted.score(own) == pytest.approx(fitted.score(without), abs=1e-4)
+    X, _ = pairs.make_windows(raw, VolumeTiming(30.0 + 2.0 * np.arange(60), 2.0))
+    np.testing.assert_allclose(fitted.predict(X), expected, atol=1e-5)
+    # Values that were computed over all channels change with a further one.
+    spectra = [
+        make_pairs(
+            each,
+            simulated.images[2],
+            simulated.masker,
+            features=EEGWindows("spectrogram", n_freqs=9, standardize="channels"),
+            verbose=False,
+        )
+        for each in (simulated.raws[2], raw)
+    ]
+    with pytest.raises(ValueError, match="also the channels X1.*EEGWindows.picks"):
+        spectra[1].match(spectra[0])
 
 
 @pytest.mark.parametrize(
@@ -164,6 +200,34 @@ def test_evaluate_hands_pairs_on(simulated, pairs):
         evaluate(EEG2fMRIRegressor("hrf_ridge", t_r=3.0), pairs, baselines=False)
     with pytest.raises(ValueError, match="Calhas takes features='spectrogram', and"):
         evaluate(EEG2fMRIRegressor("calhas"), pairs, baselines=False)
+
+
+def test_baselines_find_bands_by_name(simulated, pairs):
+    """Five bands need not be the usual ones, nor in their order."""
+
+    def vigilance(of):
+        checked = check_pairs(of, None, None, None, None, 30.0)
+        found, missing = make_baselines(
+            Baselines(), None, checked.X, checked.timeline, checked.whole
+        )
+        return found.get("vigilance only", (None, None))[1], missing
+
+    own = pairs.pick("03")
+    names = list(own.bands)
+    expected = (own.X[:, :, 2] - own.X[:, :, 1]).mean(axis=1)
+    np.testing.assert_allclose(vigilance(own)[0][:, 0, 0], expected)
+    turned = replace(own, X=own.X[:, :, ::-1], bands=dict(reversed(own.bands.items())))
+    np.testing.assert_allclose(vigilance(turned)[0][:, 0, 0], expected)
+    few = {name: own.bands[name] for name in ("alpha", "theta")}
+    few = replace(own, X=own.X[:, :, [2, 1]], bands=few)
+    np.testing.assert_allclose(vigilance(few)[0][:, 0, 0], expected)
+    other = {f"x{name}": ends for name, ends in own.bands.items()}
+    none, missing = vigilance(replace(own, bands=other))
+    assert none is None and "no bands alpha and theta" in missing["vigilance only"]
+    assert names == ["delta", "theta", "alpha", "beta", "gamma"]
+    spectra = replace(own, features="spectrogram", bands=None, freqs=np.arange(1, 6.0))
+    none, missing = vigilance(spectra)
+    assert none is None and "features 'spectrogram'" in missing["vigilance only"]
 
 
 def test_y_is_not_given_twice(pairs):
@@ -353,10 +417,10 @@ def test_patterns_know_their_channels(simulated, pairs, fitted):
     by_hand = compute_patterns(fitted, pairs.pick("03").X, n_patterns=1)
     np.testing.assert_allclose(patterns.topographies, by_hand.topographies, atol=1e-4)
     assert by_hand.ch_names is None
-    first, second = (
-        patterns.plot(info, bands=pairs.bands, show=False)
-        for info in (pairs.info, own.info)
-    )
+    # They know the bands of the pairs too.
+    first, second = (patterns.plot(info, show=False) for info in (pairs.info, own.info))
+    titles = [ax.get_title() for ax in first.axes[:5]]
+    assert titles == list(pairs.bands) and by_hand.bands is None
     images = [
         [np.asarray(image.get_array()) for ax in fig.axes for image in ax.images]
         for fig in (first, second)

@@ -295,7 +295,7 @@ def test_lists_of_different_lengths():
         make_pairs(raws, scans, make_masker(), subject=[0, 1])
     with pytest.raises(TypeError, match="bold_img must be one too"):
         make_pairs(raws, make_scan(), make_masker())
-    with pytest.raises(ValueError, match="subject names 3 people for 2 recordings"):
+    with pytest.raises(ValueError, match=r"subject must have shape \(2,\).* got 3"):
         make_pairs(raws, scans[:2], make_masker(), subject=[0, 1, 2])
     with pytest.raises(ValueError, match="not known whose the recordings are"):
         make_pairs(raws, scans[:2], make_masker())

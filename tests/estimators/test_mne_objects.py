@@ -206,7 +206,7 @@ def test_labels_of_conditions_are_no_parameters(make_inverter, make_raw):
 def test_names_of_observations(fitted, raw):
     posterior = fitted.predict_posterior([raw, raw], obs_names=["one", "two"])
     assert list(posterior.to_data_frame().index) == ["one", "two"]
-    with pytest.raises(ValueError, match="2 different names"):
+    with pytest.raises(ValueError, match=r"obs_names must have shape \(2,\).* got 1"):
         fitted.predict_posterior([raw, raw], obs_names=["one"])
 
 

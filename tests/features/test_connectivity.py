@@ -252,7 +252,7 @@ def test_compute_says_what_is_missing():
     data, extractor = mixed_noise(4, 2000), EnvelopeCorrelation()
     with pytest.raises(ValueError, match=r"compute\(array, sfreq=100.0\)"):
         extractor.compute(data)
-    with pytest.raises(ValueError, match="as many names, got 2"):
+    with pytest.raises(ValueError, match=r"names must have shape .* got 2"):
         extractor.compute(data, sfreq=SFREQ, names=["a", "b"])
     with pytest.raises(ValueError, match="Choose rows before"):
         extractor.compute(data, sfreq=SFREQ, picks=[0])

@@ -78,8 +78,8 @@ def test_colours_are_those_of_the_values():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"names": ["lh.cuneus"]}, "the region of each of the 2 values"),
-        ({"names": "ab"}, "the region of each of the 2 values"),
+        ({"names": ["lh.cuneus"]}, r"names must have shape \(2,\), one entry for each"),
+        ({"names": "ab"}, "names must be a list with one entry for each value"),
         (
             {"names": ["lh.cuneus", "Left-Thalamus-Proper"]},
             "1 of 2 names are none of the 68 cortical regions: Left-Thalamus-Proper. "
@@ -94,7 +94,7 @@ def test_colours_are_those_of_the_values():
 )
 def test_mistakes(change, message):
     arguments = {"values": [1.0, 2.0], "names": ["lh.cuneus", "rh.cuneus"]}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         plot_brain(**(arguments | change), show=False)
 
 

@@ -2,6 +2,7 @@
 
 import mne
 import numpy as np
+import pandas as pd
 import pytest
 from mne_connectivity import Connectivity
 
@@ -74,6 +75,8 @@ def test_matrices():
     low, high = first.images[0].get_clim()
     assert 0 <= low < high
     assert second.images[0].get_clim() == (low, high)
+    fig = plot_connectivity(both, titles=pd.Series(["a", "b"]), show=False)
+    assert [ax.get_title() for ax in panels(fig)[:2]] == ["a", "b"]
     # Too many names to read, or none.
     fig = plot_connectivity(random_matrix(0, 40), show=False)
     assert panels(fig)[0].get_xlabel() == "40 regions"
@@ -84,9 +87,9 @@ def test_matrices_that_do_not_fit():
     one = random_matrix(0)
     with pytest.raises(ValueError, match="must be of the same regions"):
         plot_connectivity([one, random_matrix(0, 5)], show=False)
-    with pytest.raises(ValueError, match="1 titles are needed, got 2"):
+    with pytest.raises(ValueError, match=r"titles must have shape \(1,\).* got 2"):
         plot_connectivity(one, titles=["a", "b"], show=False)
-    with pytest.raises(ValueError, match="12 names are needed, got 2"):
+    with pytest.raises(ValueError, match=r"names must have shape \(12,\).* got 2"):
         plot_connectivity(one, names=["a", "b"], show=False)
     with pytest.raises(ValueError, match="must have shape"):
         plot_connectivity(one[:3], show=False)

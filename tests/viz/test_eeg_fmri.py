@@ -68,7 +68,7 @@ def test_wrong_time_courses():
         plot_time_courses(times, y, y, np.ones(3))
     with pytest.raises(ValueError, match="not be negative"):
         plot_time_courses(times, y, y, -y)
-    with pytest.raises(ValueError, match="2 names are needed, got 1"):
+    with pytest.raises(ValueError, match=r"names must have shape \(2,\).* got 1"):
         plot_time_courses(times, y, y, names=["a"])
     with pytest.raises(ValueError, match="columns from 0 to 1"):
         plot_time_courses(times, y, y, picks=2)

@@ -66,5 +66,5 @@ def test_shapes_that_do_not_fit(spectra):
         plot_predictive(measured[:, :5], predicted, FREQS)
     with pytest.raises(ValueError, match="predicted must have shape"):
         plot_predictive(measured, predicted[:, :5], FREQS)
-    with pytest.raises(ValueError, match="names must be those of the 10 regions"):
+    with pytest.raises(ValueError, match=r"names must have shape \(10,\)"):
         plot_predictive(measured, predicted, FREQS, names=NAMES[:3])
