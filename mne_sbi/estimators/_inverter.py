@@ -181,8 +181,9 @@ class ModelInverter(
             Observations, see :meth:`predict`. Without ``y`` they only tell what is
             recorded; ``None`` stands for all nodes of the model.
         y : array_like | DataFrame, shape (n_obs, n_params) | None
-            Parameters, to learn from pairs. Then X may be any features, of shape
-            (n_obs, n_features). The columns of a data frame bring their names.
+            Parameters in the units of the model, inside of its ranges, to learn from
+            pairs. Then X may be any features, of shape (n_obs, n_features). The columns
+            of a data frame are found by name.
 
         Returns
         -------
@@ -312,8 +313,8 @@ class ModelInverter(
         ----------
         X : array_like | MNE object | list
             Observations.
-        y : array_like, shape (n_obs, n_params) | None
-            True parameters.
+        y : array_like | DataFrame, shape (n_obs, n_params) | None
+            True parameters. The columns of a data frame are found by name.
 
         Returns
         -------
@@ -323,7 +324,8 @@ class ModelInverter(
             that are constant.
         """
         if y is not None:
-            return r2_score(y, self.predict(X))
+            predicted = self.predict(X)
+            return r2_score(self._order_parameters("y", y), predicted)
         observed = read_features(self, X).x
         self._needs_model("score(X) without y")
         theta, _ = self._estimate(observed)
