@@ -12,10 +12,11 @@ from .._keras import import_keras
 from .._priors import make_prior
 from ..features import LogPSD
 from ..inference import Posterior
+from ._bounds import warn_if_at_ends, warn_if_piled_up
 from ._fit import fit_to_pairs, fit_to_simulations
 from ._plots import InverterPlots
 from ._reading import forget_inputs, read_features
-from ._refine import refine_parameters
+from ._refine import EDGE, refine_parameters
 from ._self_checks import InverterChecks
 from ._setup import make_features, make_method, make_model, warn_if_symmetric
 from ._transforms import InverterTransforms
@@ -248,6 +249,7 @@ class ModelInverter(
         theta, draws = self._estimate(observed.x)
         if refine:
             theta = self._refine(observed.x, theta, draws)
+            warn_if_at_ends(self.prior_, theta, EDGE)
         theta = self._shape_estimates(theta, observed.n_rows)
         if not return_std:
             return theta
@@ -263,8 +265,10 @@ class ModelInverter(
         """Posterior means (n_obs, n_params) and draws (n_obs, n_draws, n_params)."""
         if not self.method_.gives_posterior:
             theta = self.prior_.from_unit(self.method_.predict(x))
+            warn_if_piled_up(self.prior_, theta[:, np.newaxis])
             return theta, theta[:, np.newaxis]
         draws = self._draw(x, self.n_draws)
+        warn_if_piled_up(self.prior_, draws)
         return draws.mean(axis=1), draws
 
     def predict_posterior(self, X, n_draws=None, *, obs_names=None):
@@ -290,6 +294,7 @@ class ModelInverter(
         n_draws = self.n_draws if n_draws is None else n_draws
         draws = self._draw(observed.x, n_draws)
         prior = self.prior_
+        warn_if_piled_up(prior, draws)
         return Posterior(draws, prior.names, prior.units, prior, observed.names)
 
     def _draw(self, x, n_draws):

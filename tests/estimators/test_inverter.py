@@ -231,7 +231,7 @@ def test_columns_of_a_data_frame_are_found_by_name(make_inverter):
         ),
         (
             lambda y: y * [1, 1, 1, 1e-3, 1],
-            r"speed lies between 5 and 20 m/s.*0.001 times, as in km/s\? Multiply by 1000",
+            r"speed lies between 5 and 20 .*0.001 times, as in km/s\? Multiply by 1000",
         ),
         (
             lambda y: y[:, ::-1],
