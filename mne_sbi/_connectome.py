@@ -24,10 +24,13 @@ class Connectome(SameByContent):
     ----------
     weights : array_like, shape (n_nodes, n_nodes)
         Strengths of the connections, not negative; the unit is the caller's, because
-        models normalise them. ``weights[i, j]`` belongs to the nodes ``names[i]`` and
-        ``names[j]``.
+        models normalise them. ``weights[i, j]`` is the connection **from** ``names[j]``
+        **to** ``names[i]``: rows are targets, columns are sources. The diagonal is set
+        to zero: connections within a node belong to the model of the node.
     lengths : array_like, shape (n_nodes, n_nodes)
-        Lengths of the connections in m.
+        Lengths of the connections in m, with the same indices. Where a length is zero
+        in both directions, activity arrives at once; zeros everywhere stand for a
+        network without delays.
     names : sequence of str
         Names of the nodes. Two names that differ only in spelling, as ``"L_insula"``
         and ``"insula-lh"`` do, count as one.
@@ -42,12 +45,18 @@ class Connectome(SameByContent):
     ------
     ValueError
         If the shapes do not fit, a value is not finite, a weight or length is
-        negative, two names are the same, or lengths or positions are in mm.
+        negative, two names are the same, lengths or positions are in mm, or only one
+        half of the weights or of the lengths is given.
 
     Notes
     -----
     A connectome never changes: the arrays are read-only copies of what was given, and
     two connectomes with the same content are equal and have the same hash.
+
+    Tractography measures no direction: its weights and lengths are symmetric matrices,
+    of which files often hold only the upper half. Two or more weights that are all on
+    one side of the diagonal are therefore an error, and so is a connection whose length
+    is zero in its own direction only.
     """
 
     weights: np.ndarray
@@ -58,6 +67,11 @@ class Connectome(SameByContent):
     synthetic: bool = dataclasses.field(default=False, kw_only=True)
 
     def __post_init__(self):
+        self._set_checked()
+        _check_both_halves(self.weights)
+
+    def _set_checked(self):
+        """Replace the fields by checked, read-only copies."""
         weights = check_array("weights", self.weights, shape=("n_nodes", "n_nodes"))
         names = _check_names(self.names, len(weights))
         shape = weights.shape
@@ -76,8 +90,19 @@ class Connectome(SameByContent):
             _check_metres("positions", positions)
             fields["positions"] = positions
         fields = {key: None if a is None else a.copy() for key, a in fields.items()}
+        for key in ("weights", "lengths"):
+            np.fill_diagonal(fields[key], 0)
+        _check_lengths(fields["weights"], fields["lengths"], names)
         text = {"description": str(self.description), "synthetic": bool(self.synthetic)}
         self.__setstate__(fields | text | {"names": names})
+
+    @classmethod
+    def _restore(cls, **fields):
+        """Make a part or a copy of a connectome, which may be feed-forward."""
+        connectome = object.__new__(cls)
+        connectome.__dict__.update(fields)
+        connectome._set_checked()
+        return connectome
 
     @property
     def n_nodes(self):
@@ -203,12 +228,13 @@ class Connectome(SameByContent):
 
     def _take(self, index):
         block = np.ix_(index, index)
-        return dataclasses.replace(
-            self,
+        return self._restore(
             weights=self.weights[block],
             lengths=self.lengths[block],
             names=[self.names[i] for i in index],
             positions=None if self.positions is None else self.positions[index],
+            description=self.description,
+            synthetic=self.synthetic,
         )
 
     def to_dict(self):
@@ -244,11 +270,11 @@ class Connectome(SameByContent):
         connectome : Connectome
             The connectome.
         """
-        return cls(
-            description["weights"],
-            description["lengths"],
-            [str(name) for name in description["names"]],
-            description.get("positions"),
+        return cls._restore(
+            weights=description["weights"],
+            lengths=description["lengths"],
+            names=[str(name) for name in description["names"]],
+            positions=description.get("positions"),
             description=str(description["description"]),
             synthetic=bool(description["synthetic"]),
         )
@@ -347,4 +373,32 @@ def _check_metres(label, array):
         raise ValueError(
             f"{label} must be in m, but reach {largest:g}, which looks like "
             f"millimetres. Give {label} / 1000."
+        )
+
+
+def _check_both_halves(weights):
+    """Refuse what looks like one half of a symmetric matrix."""
+    # A single connection is one-way on purpose.
+    if np.count_nonzero(weights) < 2:
+        return
+    for half, other in (("above", np.tril), ("below", np.triu)):
+        if not other(weights).any():
+            raise ValueError(
+                f"All {np.count_nonzero(weights)} weights stand {half} the diagonal, "
+                "as in a file that holds one half of a symmetric matrix. Give "
+                "weights + weights.T. If the network is feed-forward, give its nodes "
+                "in an order in which weights stand on both sides."
+            )
+
+
+def _check_lengths(weights, lengths, names):
+    """Refuse connections whose length is given for the other direction only."""
+    one_sided = (weights > 0) & (lengths == 0) & (lengths.T > 0)
+    if one_sided.any():
+        row, column = np.argwhere(one_sided)[0]
+        raise ValueError(
+            f"lengths are zero for {one_sided.sum()} of {np.count_nonzero(weights)} "
+            f"connections, but not in the other direction: from {names[column]} to "
+            f"{names[row]} 0 m, and back {lengths[column, row]:g} m. If lengths holds "
+            "one half of a symmetric matrix, give np.maximum(lengths, lengths.T)."
         )

@@ -93,21 +93,198 @@ def check_known(names, known):
             )
 
 
-def _check_unit(parameter, wish):
-    """Refuse numbers that are so large that they can only be of another unit."""
-    values = wish if isinstance(wish, tuple | list | np.ndarray) else [wish]
-    numeric = [v for v in values if isinstance(v, numbers.Real)]
-    # Milliseconds and millimetres are a thousand times as many.
-    if not numeric or not np.isfinite(numeric).all() or parameter.high <= 0:
+# Factors between the unit of a parameter and those that are taken for it, with the
+# prefix that the values then had.
+_PREFIXES = {1e3: "m", 1e6: "\N{MICRO SIGN}", 1e-3: "k", 100.0: "c"}
+# So many times the largest value of a range is of another unit.
+_FAR = 100
+# Relative to the width of a range: values that once went through float32.
+_ROUNDING = 1e-6
+
+
+def order_by_name(name, values, wanted):
+    """Put values that have names into the order of parameters.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the error message.
+    values : array_like | DataFrame | Series | dict
+        Values whose last axis is the parameters.
+    wanted : sequence of str
+        Names of the parameters.
+
+    Returns
+    -------
+    values : array_like
+        In the order of ``wanted`` where the values have names, that is strings; as they
+        were where they have none.
+
+    Raises
+    ------
+    ValueError
+        If the names are others than those of the parameters.
+    """
+    if isinstance(values, dict):
+        found = list(values)
+    elif hasattr(values, "iloc"):
+        found = list(values.columns if hasattr(values, "columns") else values.index)
+    else:
+        return values
+    if not found or not all(isinstance(label, str) for label in found):
+        return values
+    wanted = list(wanted)
+    if sorted(found) != sorted(wanted):
+        missing = [label for label in wanted if label not in found]
+        extra = [label for label in found if label not in wanted]
+        raise ValueError(
+            f"{name} must have the names {', '.join(wanted)}. Missing: "
+            f"{', '.join(missing) or 'none'}; unknown or twice: "
+            f"{', '.join(extra) or 'none'}."
+            + (did_you_mean(extra[0], wanted) if extra else "")
+        )
+    if isinstance(values, dict):
+        return np.stack([np.asarray(values[label]) for label in wanted], axis=-1)
+    return np.asarray(values[wanted])
+
+
+def explain_units(parameter, values):
+    """Say by what factor values miss a range, if another unit makes up for it.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        The parameter.
+    values : ndarray
+        Its values.
+
+    Returns
+    -------
+    text : str
+        ``"1000 times as much, as in ms? Divide by 1000."``, or an empty string.
+    """
+    values = np.ravel(values)
+    low, high = parameter.low, parameter.high
+
+    def holds_most(values):
+        return np.mean((values >= low) & (values <= high)) >= 0.9
+
+    if not values.size or ((values >= low) & (values <= high)).any():
+        return ""
+    for factor, prefix in _PREFIXES.items():
+        if holds_most(values / factor):
+            unit = f", as in {prefix}{parameter.unit}" if parameter.unit else ""
+            if factor > 1:
+                return f"{factor:.0f} times as much{unit}? Divide by {factor:.0f}."
+            return f"{factor:g} times{unit}? Multiply by {1 / factor:.0f}."
+    return ""
+
+
+def check_units(parameters, values, name):
+    """Refuse values that lie in a parameter's range in another unit only.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        The parameters.
+    values : ndarray, shape (..., n_params)
+        Their values.
+    name : str
+        Name of the argument, for the error message.
+
+    Raises
+    ------
+    ValueError
+        If all values of a parameter are off by a factor between units.
+    """
+    for column, parameter in enumerate(parameters):
+        one = np.asarray(values)[..., column]
+        text = explain_units(parameter, one)
+        if text:
+            raise ValueError(f"{_reach(parameter, one, name)}, {text}")
+
+
+def check_inside(parameter, values, name, hint=""):
+    """Refuse values outside of a parameter's range, and say by how much.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        The parameter.
+    values : ndarray
+        Its values.
+    name : str
+        Name of the argument, for the error message.
+    hint : str
+        What else may be wrong.
+
+    Raises
+    ------
+    ValueError
+        If a value lies outside, beyond rounding.
+    """
+    if is_inside(parameter, values):
         return
-    if min(numeric) < 100 * parameter.high:
-        return
+    text = explain_units(parameter, values)
+    if not text:
+        largest, smallest = np.max(values), np.min(values)
+        above = largest > parameter.high
+        end, value = ("high", largest) if above else ("low", smallest)
+        limit = getattr(parameter, end)
+        times = f"{value / limit:.3g} times {end}={limit:g}" if limit else "beyond it"
+        low = min(float(smallest), parameter.low)
+        high = max(float(largest), parameter.high)
+        text = f"{times}. Widen it, prior={{{parameter.name!r}: ({low:g}, {high:g})}}."
+    raise ValueError(f"{_reach(parameter, values, name)}, {text}{hint}")
+
+
+def is_inside(parameter, values):
+    """Say whether all values lie in a parameter's range, but for rounding."""
+    slack = _ROUNDING * (parameter.high - parameter.low)
+    low, high = parameter.low - slack, parameter.high + slack
+    return bool(((values >= low) & (values <= high)).all())
+
+
+def _reach(parameter, values, name):
+    """Say where a parameter lies and what was given."""
     unit = f" {parameter.unit}".rstrip()
-    raise ValueError(
-        f"{parameter.name} is in{unit or ' no unit'} and lies between "
-        f"{parameter.low:g} and {parameter.high:g}{unit}; {wish!r} can only be of "
-        "another unit. For such values, give a Parameter."
+    least, most = f"{np.min(values):.4g}", f"{np.max(values):.4g}"
+    given = f"is {least}" if least == most else f"goes from {least} to {most}"
+    return (
+        f"{parameter.name} lies between {parameter.low:g} and {parameter.high:g}{unit}"
+        f", but in {name} it {given}"
     )
+
+
+def check_not_far(parameter, values, name, advice=""):
+    """Refuse numbers that are so large that they can only be of another unit.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        The parameter.
+    values : float | sequence of float
+        What was given; anything but numbers is left to other checks.
+    name : str
+        Name of the argument, for the error message.
+    advice : str
+        What to do if they are meant.
+
+    Raises
+    ------
+    ValueError
+        If all are more than a hundred times the largest value of the range.
+    """
+    if isinstance(values, (tuple, list)):
+        values = [v for v in values if isinstance(v, numbers.Real)]
+    numeric = np.ravel(values) if np.size(values) else np.zeros(1)
+    if numeric.dtype.kind not in "fiu" or not np.isfinite(numeric).all():
+        return
+    # Milliseconds and millimetres are a thousand times as many.
+    if parameter.high <= 0 or numeric.min() < _FAR * parameter.high:
+        return
+    text = explain_units(parameter, numeric) or "which can only be of another unit."
+    raise ValueError(f"{_reach(parameter, numeric, name)}, {text}{advice}")
 
 
 def override_parameter(parameter, wish):
@@ -132,13 +309,14 @@ def override_parameter(parameter, wish):
         If the wish is none of these.
     """
     name = parameter.name
-    _check_unit(parameter, wish)
     if isinstance(wish, Parameter):
         if wish.name != name:
             raise ValueError(
                 f"The prior of {name} was given as a parameter named {wish.name}."
             )
-        return wish
+        return check_same_unit(parameter, wish)
+    advice = " For such values, give a Parameter."
+    check_not_far(parameter, wish, "the prior", advice)
     if isinstance(wish, str):
         check_option(f"prior of {name}", wish, ("free",))
         return parameter
@@ -157,6 +335,16 @@ def override_parameter(parameter, wish):
     # Out of order, the record itself refuses the range; clip() would hide it.
     default = min(max(parameter.default, low), high) if ordered else parameter.default
     return dataclasses.replace(parameter, low=low, high=high, default=default)
+
+
+def check_same_unit(parameter, wish):
+    """Return a parameter of the caller's whose unit is none or the model's."""
+    if wish.unit and parameter.unit and wish.unit != parameter.unit:
+        raise ValueError(
+            f"The prior has {wish.name} in {wish.unit}, and the model takes it in "
+            f"{parameter.unit}. Give low, high and default in {parameter.unit}."
+        )
+    return wish
 
 
 def enclosing_parameters(theta, names=None):

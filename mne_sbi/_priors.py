@@ -8,8 +8,11 @@ from ._checks import check_array, check_rng
 from ._parameters import (
     Parameter,
     check_known,
+    check_same_unit,
     enclosing_parameters,
+    explain_units,
     html_table,
+    order_by_name,
     override_parameter,
     text_table,
 )
@@ -174,11 +177,16 @@ class Prior:
             column = int(np.argwhere(outside)[0][-1])
             worst = self.parameters[column]
             value = theta[outside[..., column], column][0]
+            units = explain_units(worst, theta[..., column])
             raise ValueError(
                 f"{worst.name} must lie between {worst.low:g} and {worst.high:g} "
                 f"{worst.unit}".rstrip()
-                + f", got {value:g}. Widen the prior's range "
-                "or leave such values out."
+                + f", got {value:g}"
+                + (
+                    f", {units}"
+                    if units
+                    else ". Widen the prior's range or leave such values out."
+                )
             )
         # A linear column can hold zero or less, whose logarithm nobody asks for.
         safe = np.clip(theta, self.low, self.high)
@@ -320,7 +328,7 @@ class Prior:
 
     def _check(self, theta, name="theta"):
         """Check that the last axis holds the parameters."""
-        theta = check_array(name, theta)
+        theta = check_array(name, order_by_name(name, theta, self.names))
         if theta.ndim == 0 or theta.shape[-1] != self.n_params:
             raise ValueError(
                 f"{name} must have shape (..., {self.n_params}), one column for each "
@@ -373,6 +381,8 @@ def make_prior(parameters, free=None, overrides=None):
     known = {parameter.name: parameter for parameter in parameters}
     if isinstance(overrides, Prior):
         check_known(overrides.names, known)
+        for parameter in overrides.parameters:
+            check_same_unit(known[parameter.name], parameter)
         fixed = {n: p.default for n, p in known.items() if n not in overrides.names}
         return overrides, fixed
     overrides = {} if overrides is None else overrides

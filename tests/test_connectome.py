@@ -127,7 +127,7 @@ def test_fields(connectome):
     assert connectome.description == "made up"
     assert not connectome.synthetic
     assert repr(connectome) == (
-        "<Connectome | 4 nodes, 16 connections, lengths up to 0.199 m, positions>"
+        "<Connectome | 4 nodes, 12 connections, lengths up to 0.196 m, positions>"
     )
     assert repr(make_connectome(synthetic=True)).endswith("positions, synthetic>")
 
@@ -135,8 +135,8 @@ def test_fields(connectome):
 def test_nothing_can_be_changed():
     weights = np.ones((4, 4))
     connectome = make_connectome(weights=weights)
-    weights[0, 0] = 5
-    assert connectome.weights[0, 0] == 1
+    weights[0, 1] = 5
+    assert connectome.weights[0, 1] == 1
     copies = [connectome, pickle.loads(pickle.dumps(connectome))]
     for one in [*copies, copy.deepcopy(connectome), connectome.reorder(NAMES[::-1])]:
         for array in (one.weights, one.lengths, one.positions):
@@ -212,6 +212,19 @@ def test_names_that_do_not_match(connectome):
         ({"positions": np.ones((4, 3)) * -60}, "positions must be in m, but reach 60"),
         ({"names": NAMES[:3]}, "weights has 4 rows, but 3 names were given"),
         (
+            {"weights": np.triu(np.ones((4, 4)))},
+            r"All 6 weights stand above the diagonal.*weights \+ weights.T",
+        ),
+        (
+            {"weights": np.tril(np.ones((4, 4)))},
+            r"All 6 weights stand below the diagonal.*weights \+ weights.T",
+        ),
+        (
+            {"lengths": np.triu(np.full((4, 4), 0.05))},
+            r"zero for 6 of 12 connections.*from lh.insula to rh.insula 0 m, and back "
+            r"0.05 m.*np.maximum\(lengths, lengths.T\)",
+        ),
+        (
             {"names": ("a", "insula-lh", "b", "L_insula")},
             "unique, got twice: insula-lh, L_insula",
         ),
@@ -220,6 +233,30 @@ def test_names_that_do_not_match(connectome):
 def test_connectome_refuses(changes, message):
     with pytest.raises(ValueError, match=message):
         make_connectome(**changes)
+
+
+def test_the_diagonal_is_no_connection():
+    weights, lengths = np.ones((4, 4)), np.full((4, 4), 0.1)
+    connectome = make_connectome(weights=weights, lengths=lengths)
+    np.testing.assert_array_equal(connectome.weights, 1 - np.eye(4))
+    np.testing.assert_array_equal(connectome.lengths, 0.1 * (1 - np.eye(4)))
+    assert connectome == make_connectome(
+        weights=weights - np.eye(4), lengths=lengths - 0.1 * np.eye(4)
+    )
+    assert make_connectome(weights=np.eye(4)).weights.max() == 0
+
+
+def test_parts_of_directed_connectomes(tmp_path):
+    """A part may be feed-forward, where the whole is not."""
+    weights = np.array([[0, 1, 2, 3], [0, 0, 4, 5], [0, 0, 0, 6], [7, 0, 0, 0]])
+    part = make_connectome(weights=weights).pick(NAMES[:3])
+    np.testing.assert_array_equal(part.weights, weights[:3, :3])
+    part.save(tmp_path / "part.npz")
+    assert read_connectome(tmp_path / "part.npz") == part
+    # A single connection is one-way on purpose; lengths may be zero, or of one way.
+    pair = Connectome([[0, 1], [0, 0]], [[0, 0.1], [0, 0]], ["a", "b"])
+    assert pair.weights[0, 1] == 1
+    assert make_connectome(lengths=np.zeros((4, 4))).lengths.max() == 0
 
 
 @pytest.mark.parametrize("changes", [{}, {"positions": None, "synthetic": True}])

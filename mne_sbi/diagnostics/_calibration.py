@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._checks import check_array
+from .._parameters import order_by_name
 
 _LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2).tolist())
 # Levels that the summary names.
@@ -123,7 +124,8 @@ class Calibration:
         theta : array, shape (n, n_params)
             The parameters that were simulated.
         names : sequence of str | None
-            Names of the parameters.
+            Names of the parameters in ``draws``, by which the columns of a data frame
+            ``theta`` are found.
         levels : sequence of float
             Probabilities of the intervals, each in (0, 1).
 
@@ -132,6 +134,8 @@ class Calibration:
         calibration : Calibration
             The result.
         """
+        if names is not None:
+            theta = order_by_name("theta", theta, names)
         draws, theta = _check(draws, theta)
         n_params = draws.shape[2]
         names = tuple(names or (f"parameter {i}" for i in range(n_params)))

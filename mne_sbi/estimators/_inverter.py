@@ -12,10 +12,11 @@ from .._keras import import_keras
 from .._priors import make_prior
 from ..features import LogPSD
 from ..inference import Posterior
+from ._bounds import warn_if_at_ends, warn_if_piled_up
 from ._fit import fit_to_pairs, fit_to_simulations
 from ._plots import InverterPlots
 from ._reading import forget_inputs, read_features
-from ._refine import refine_parameters
+from ._refine import EDGE, refine_parameters
 from ._self_checks import InverterChecks
 from ._setup import make_features, make_method, make_model, warn_if_symmetric
 from ._transforms import InverterTransforms
@@ -181,8 +182,9 @@ class ModelInverter(
             Observations, see :meth:`predict`. Without ``y`` they only tell what is
             recorded; ``None`` stands for all nodes of the model.
         y : array_like | DataFrame, shape (n_obs, n_params) | None
-            Parameters, to learn from pairs. Then X may be any features, of shape
-            (n_obs, n_features). The columns of a data frame bring their names.
+            Parameters in the units of the model, inside of its ranges, to learn from
+            pairs. Then X may be any features, of shape (n_obs, n_features). The columns
+            of a data frame are found by name.
 
         Returns
         -------
@@ -247,6 +249,7 @@ class ModelInverter(
         theta, draws = self._estimate(observed.x)
         if refine:
             theta = self._refine(observed.x, theta, draws)
+            warn_if_at_ends(self.prior_, theta, EDGE)
         theta = self._shape_estimates(theta, observed.n_rows)
         if not return_std:
             return theta
@@ -262,8 +265,10 @@ class ModelInverter(
         """Posterior means (n_obs, n_params) and draws (n_obs, n_draws, n_params)."""
         if not self.method_.gives_posterior:
             theta = self.prior_.from_unit(self.method_.predict(x))
+            warn_if_piled_up(self.prior_, theta[:, np.newaxis])
             return theta, theta[:, np.newaxis]
         draws = self._draw(x, self.n_draws)
+        warn_if_piled_up(self.prior_, draws)
         return draws.mean(axis=1), draws
 
     def predict_posterior(self, X, n_draws=None, *, obs_names=None):
@@ -289,6 +294,7 @@ class ModelInverter(
         n_draws = self.n_draws if n_draws is None else n_draws
         draws = self._draw(observed.x, n_draws)
         prior = self.prior_
+        warn_if_piled_up(prior, draws)
         return Posterior(draws, prior.names, prior.units, prior, observed.names)
 
     def _draw(self, x, n_draws):
@@ -312,8 +318,8 @@ class ModelInverter(
         ----------
         X : array_like | MNE object | list
             Observations.
-        y : array_like, shape (n_obs, n_params) | None
-            True parameters.
+        y : array_like | DataFrame, shape (n_obs, n_params) | None
+            True parameters. The columns of a data frame are found by name.
 
         Returns
         -------
@@ -323,7 +329,8 @@ class ModelInverter(
             that are constant.
         """
         if y is not None:
-            return r2_score(y, self.predict(X))
+            predicted = self.predict(X)
+            return r2_score(self._order_parameters("y", y), predicted)
         observed = read_features(self, X).x
         self._needs_model("score(X) without y")
         theta, _ = self._estimate(observed)

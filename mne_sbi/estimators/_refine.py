@@ -8,7 +8,7 @@ from ..features import LogPSD
 # against the width of a posterior.
 _STEP = 4e-3
 # Parameters stay this far inside of the prior.
-_EDGE = 1e-3
+EDGE = 1e-3
 _N_FAST, _N_EXACT = 50, 3
 # Posterior draws, and points of the prior, that are tried as starts; starts that are
 # followed. The distance has several valleys, and a posterior may miss one.
@@ -44,7 +44,7 @@ def refine(predict, observed, starts, *, exact=None, valid=None):
         Mean squared distance of their features from the observed ones.
     """
     n_obs, n_starts, n_params = starts.shape
-    flat = np.clip(starts.reshape(-1, n_params), _EDGE, 1 - _EDGE)
+    flat = np.clip(starts.reshape(-1, n_params), EDGE, 1 - EDGE)
     target = np.repeat(observed, n_starts, axis=0)
 
     def differentiate(unit, features):
@@ -90,7 +90,7 @@ def _descend(unit, target, evaluate, differentiate, valid, n_steps):
     for _ in range(n_steps):
         features, jacobian = differentiate(unit, features)
         step = _steps(jacobian, target - features, damping, unit)
-        proposal = np.clip(unit + step, _EDGE, 1 - _EDGE)
+        proposal = np.clip(unit + step, EDGE, 1 - EDGE)
         tried = evaluate(proposal)
         new_loss = ((tried - target) ** 2).mean(axis=1)
         good = np.isfinite(new_loss) & (new_loss < loss)
@@ -108,7 +108,7 @@ def _steps(jacobian, residual, damping, unit):
     # A parameter that is pushed against the end of its range drops out: the others
     # then take the step that is best without it.
     outward = np.einsum("nfp,nf->np", jacobian, residual)
-    stuck = (unit <= _EDGE) & (outward < 0) | (unit >= 1 - _EDGE) & (outward > 0)
+    stuck = (unit <= EDGE) & (outward < 0) | (unit >= 1 - EDGE) & (outward > 0)
     jacobian = np.where(stuck[:, np.newaxis], 0, jacobian)
     normal = np.einsum("nfp,nfq->npq", jacobian, jacobian).astype(np.float64)
     gradient = np.einsum("nfp,nf->np", jacobian, residual).astype(np.float64)

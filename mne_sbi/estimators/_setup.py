@@ -1,6 +1,5 @@
 """What an inverter is made of: model, method, prior and simulations, checked."""
 
-import dataclasses
 import json
 import re
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._checks import check_option
+from .._parameters import check_inside, check_known, is_inside
 from .._priors import Prior
 from .._symmetries import describe_symmetry, find_symmetries
 from .._warnings import warn_user
@@ -179,23 +179,36 @@ def prior_for_pairs(prior, theta, names, model):
     Returns
     -------
     prior : Prior
-        The model's, if it has as many parameters, of these names if there are any, and
-        holds all values; otherwise the box round the caller's parameters.
+        The model's parameters of these names, or all inferred ones, if there are as
+        many; otherwise the box round the caller's parameters.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of the model's, or a value lies outside of the range of the
+        prior and of the model.
     """
-    if names is not None:
-        names = tuple(str(name) for name in names)
+    own = {p.name: p for p in model.get_parameters()}
+    inferred = {p.name: p for p in prior.parameters}
+    hint = ""
+    if names is not None and all(isinstance(name, str) for name in names):
+        check_known(names, own | inferred)
     elif theta.shape[1] == len(prior.names):
         names = prior.names
-    if names == prior.names and np.isfinite(prior.log_prob(theta)).all():
-        return prior
-    known = {p.name: p for p in (*model.get_parameters(), *prior.parameters)}
-    box = Prior.from_samples(theta, names)
-    return Prior(
-        dataclasses.replace(p, unit=known[p.name].unit, doc=known[p.name].doc)
-        if p.name in known
-        else p
-        for p in box.parameters
-    )
+        hint = (
+            f" The columns of y are {', '.join(names)}; those of a pandas.DataFrame "
+            "are found by name, in any order."
+        )
+    else:
+        return Prior.from_samples(theta)
+    chosen = []
+    for name, values in zip(names, theta.T, strict=True):
+        options = [d[name] for d in (inferred, own) if name in d]
+        inside = [p for p in options if is_inside(p, values)]
+        if not inside:
+            check_inside(options[0], values, "y", hint)
+        chosen.append(inside[0])
+    return Prior(chosen)
 
 
 def open_bank(simulations):

@@ -5,6 +5,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_array
+from .._parameters import check_units, order_by_name
 from ._reading import read_features
 
 
@@ -71,14 +72,24 @@ class InverterTransforms(TransformerMixin):
             names = [f"{name}@{row}" for row in rows for name in names]
         return np.array(names, dtype=object)
 
+    def _order_parameters(self, name, theta):
+        """Return parameters of the caller's in the order of those of the fit."""
+        theta = order_by_name(name, theta, self.get_feature_names_out())
+        n_params = len(self.prior_.names)
+        if np.ndim(theta) == 2 and np.shape(theta)[1] % n_params == 0:
+            values = np.reshape(np.asarray(theta, dtype=float), (-1, n_params))
+            check_units(self.prior_.parameters, values, name)
+        return theta
+
     def inverse_transform(self, theta):
         """Compute the model's data for parameters.
 
         Parameters
         ----------
-        theta : array_like, shape (n_obs, n_params)
+        theta : array_like | DataFrame, shape (n_obs, n_params)
             Parameters in the units of ``prior_``; of several rows side by side, as
-            :meth:`transform` returns them, where each is inverted by itself.
+            :meth:`transform` returns them, where each is inverted by itself. The
+            columns of a data frame are found by name.
 
         Returns
         -------
@@ -88,6 +99,7 @@ class InverterTransforms(TransformerMixin):
         """
         check_is_fitted(self)
         n_params, n_rows = len(self.prior_.names), self._n_rows
+        theta = self._order_parameters("theta", theta)
         if np.shape(theta)[1:] != (n_rows * n_params,):
             n_rows = 1
         theta = check_array("theta", theta, shape=("n_obs", n_rows * n_params))

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._checks import check_array, did_you_mean
+from .._parameters import check_not_far
 
 # How many simulations the default `simulate_batch` runs in one compiled call.
 _CHUNK = 256
@@ -199,9 +200,11 @@ class ForwardModel(BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If a name is unknown, a value is not finite, or the lengths differ.
+            If a name is unknown, a value is not finite, values are so large that they
+            are of another unit, or the lengths differ.
         """
-        known = {p.name: p.default for p in self.get_parameters()}
+        parameters = self.get_parameters()
+        known = {p.name: p.default for p in parameters}
         for name in params:
             if name not in known:
                 raise ValueError(
@@ -212,6 +215,8 @@ class ForwardModel(BaseEstimator, ABC):
             name: np.atleast_1d(check_array(name, params.get(name, default)))
             for name, default in known.items()
         }
+        for parameter in parameters:
+            check_not_far(parameter, values[parameter.name], "params")
         lengths = {name: value.shape for name, value in values.items()}
         try:
             shape = np.broadcast_shapes(*lengths.values())

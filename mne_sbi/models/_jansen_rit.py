@@ -83,8 +83,8 @@ class JansenRit(ForwardModel):
 
     Pulses add their rate, in 1/s, to ``S(y1 - y2)`` (pyramidal), to ``mu`` (excitatory)
     or to ``C c4 S(C c3 y0)`` (inhibitory). A connectome adds ``coupling * sum_j w_ij
-    S(y1_j - y2_j)``, delayed, to ``mu`` of region i, with the weights w scaled so that
-    the largest sum of one region is 1, and without the diagonal.
+    S(y1_j - y2_j)``, delayed, to ``mu`` of region i, with the weights w, from region j
+    to region i, scaled so that the largest sum that arrives at one region is 1.
 
     The output is sampled, not filtered. The spectrum falls with the fourth power of the
     frequency, so that what lies beyond half the sampling rate adds 0.2 dB at 40 Hz and

@@ -68,7 +68,7 @@ def coupling_weights(connectome, speed, step):
     Parameters
     ----------
     connectome : Connectome
-        The connectome. What it has on its diagonal is left out.
+        The connectome.
     speed : float
         Conduction speed in m/s.
     step : float
@@ -80,7 +80,7 @@ def coupling_weights(connectome, speed, step):
         Weight from the last to the first node at delays of 1, 2, ... steps, scaled so
         that the largest sum of one node is 1; ``None`` if no nodes are connected.
     """
-    weights = np.where(np.eye(connectome.n_nodes, dtype=bool), 0, connectome.weights)
+    weights = connectome.weights
     largest = weights.sum(axis=1).max()
     if largest == 0:
         return None

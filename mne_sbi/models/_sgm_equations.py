@@ -126,14 +126,16 @@ def normalized_weights(weights):
     Returns
     -------
     normalized : ndarray, shape (n_nodes, n_nodes)
-        ``weights[i, j] / sqrt(row_degree[i] * column_degree[i])``. As in the published
-        code, the row of a node that is hardly connected (row and column degree below
-        a fifth of the mean) is zero: such a node listens to nobody.
+        ``weights[i, j] / sqrt(row_degree[i] * column_degree[i])``, from node j to node
+        i; a node that has inputs and no outputs is normalised by its inputs alone. As
+        in the published code, the row of a node that is hardly connected (row and
+        column degree below a fifth of the mean) is zero: such a node gets no input.
     """
     rows, columns = weights.sum(axis=1), weights.sum(axis=0)
     total = rows + columns
-    connected = (total >= 0.2 * total.mean()) & (rows * columns > 0)
-    degree = np.sqrt(np.where(connected, rows * columns, 1.0))
+    connected = (total >= 0.2 * total.mean()) & (rows > 0)
+    product = rows * np.where(columns > 0, columns, rows)
+    degree = np.sqrt(np.where(connected, product, 1.0))
     return np.where(connected, 1 / degree, 0.0)[:, np.newaxis] * weights
 
 

@@ -47,10 +47,10 @@ class SpectralGraphModel(ForwardModel):
 
     Notes
     -----
-    With the normalised and delayed weights ``B`` at the wave number
-    ``omega / speed``, the complex Laplacian is ``L = I - alpha B``. The spectrum is
-    the power of a region for white noise in all regions. With the local response H
-    and the response ``F(tau) = 1 / (1 + i omega tau)**2``:
+    With the normalised and delayed weights ``B``, whose columns are sources, at the
+    wave number ``omega / speed``, the complex Laplacian is ``L = I - alpha B``. The
+    spectrum is the power of a region for white noise in all regions. With the local
+    response H and the response ``F(tau) = 1 / (1 + i omega tau)**2``:
 
     ``resolvent``
         ``|H|^2 || row of (i omega I + F(tau_g) / tau_g L)^{-1} ||^2``, the answer of
@@ -309,7 +309,19 @@ class SpectralGraphModel(ForwardModel):
         engines = ("auto", "table", "shared", "exact")
         engine = check_option("engine", self.engine, engines)
         variant = check_option("variant", self.variant, VARIANTS)
-        tabled = variant in ("resolvent", "jin2023")
+        loops = self._has_loops()
+        if not loops and variant != "resolvent":
+            raise ValueError(
+                f"The variant {variant!r} sums over eigenvectors, which are no basis "
+                "in a connectome without a closed loop of connections. Use "
+                "variant='resolvent', or check the connectome's weights."
+            )
+        tabled = loops and variant in ("resolvent", "jin2023")
+        if engine == "table" and not loops:
+            raise ValueError(
+                "There is no table for a connectome without a closed loop of "
+                "connections. Use engine='shared'."
+            )
         if engine == "table" and not tabled:
             raise ValueError(
                 f"There is no table for the variant {variant!r}, whose network part "
@@ -317,6 +329,14 @@ class SpectralGraphModel(ForwardModel):
                 "engine='shared'."
             )
         return ("table" if tabled else "shared") if engine == "auto" else engine
+
+    def _has_loops(self):
+        """Whether there is a way from a node back to itself, or no connection."""
+        from scipy.sparse.csgraph import connected_components
+
+        weights = self.get_connectome().weights
+        n_parts, _ = connected_components(weights, directed=True, connection="strong")
+        return n_parts < len(weights) or not weights.any()
 
     def _magnitude(self, params, xp):
         check_option("variant", self.variant, VARIANTS)

@@ -75,8 +75,8 @@ class WilsonCowanNetwork(ForwardModel):
     The noises n_e and n_i are independent Ornstein-Uhlenbeck processes with the
     standard deviation ``noise`` and the time constant ``tau_noise``; where they are
     written as ``dx = -x / tau dt + sigma / sqrt(tau) dW``, this is ``sigma / sqrt(2)``.
-    The weights w are those of the connectome, scaled so that the largest sum of one
-    region is 1, without the diagonal; l are its lengths. The output is E.
+    The weights w are those of the connectome, from region j to region k, scaled so that
+    the largest sum that arrives at one region is 1; l are its lengths. The output is E.
 
     Presets are ``"wilson_cowan_1972"`` [1]_ with time constants of 20 ms, whose rhythm
     of about 10 Hz starts at a drive of some 1.1; ``"resting_alpha"``, the same with

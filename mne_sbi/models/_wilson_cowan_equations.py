@@ -90,7 +90,7 @@ class Grid:
 
 
 def scaled_weights(connectome):
-    """Return the weights without diagonal, of which the largest sum of a node is 1.
+    """Return the weights, scaled so that the largest sum of a node is 1.
 
     Parameters
     ----------
@@ -102,8 +102,7 @@ def scaled_weights(connectome):
     weights : ndarray, shape (n_nodes, n_nodes)
         From the second node to the first.
     """
-    weights = np.where(np.eye(connectome.n_nodes, dtype=bool), 0, connectome.weights)
-    return weights / weights.sum(axis=1).max()
+    return connectome.weights / connectome.weights.sum(axis=1).max()
 
 
 def spread(params, grid, xp=np):

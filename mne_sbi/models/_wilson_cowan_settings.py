@@ -23,7 +23,7 @@ def check_connected(connectome):
     connectome : Connectome
         The same.
     """
-    weights = np.where(np.eye(connectome.n_nodes, dtype=bool), 0, connectome.weights)
+    weights = connectome.weights
     alone = ~(weights.any(axis=0) | weights.any(axis=1))
     if alone.any():
         names = [

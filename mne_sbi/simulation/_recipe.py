@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._checks import check_array
-from .._parameters import check_known
+from .._parameters import check_known, check_not_far
 from .._priors import Prior, make_prior
 from ..features import FeatureExtractor, LogPSD
 from ..models import ForwardModel, get_model
@@ -116,6 +116,8 @@ def make_recipe(model, prior, features, fixed, nodes):
         )
     check_known(fixed, [p.name for p in model.get_parameters()])
     fixed = {n: float(check_array(n, v, shape=())) for n, v in fixed.items()}
+    for parameter in model.get_parameters():
+        check_not_far(parameter, fixed.get(parameter.name, parameter.low), "fixed")
     both = [name for name in fixed if name in prior.names]
     if both:
         raise ValueError(

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._checks import check_array
+from .._parameters import check_units, order_by_name
 from ..inference import Posterior
 from ._style import (
     POSTERIOR,
@@ -129,7 +130,10 @@ def marginal_columns(posterior, truth):
         )
     n_params = len(posterior.names)
     if truth is not None:
+        truth = order_by_name("truth", truth, posterior.names)
         truth = check_array("truth", truth, shape=(n_params,))
+        if posterior.prior is not None:
+            check_units(posterior.prior.parameters, truth, "truth")
     columns = []
     for i, (name, unit) in enumerate(
         zip(posterior.names, posterior.units, strict=True)

@@ -204,12 +204,89 @@ def test_columns_of_a_data_frame_name_the_parameters(make_inverter):
     np.testing.assert_allclose(inverter.inverse_transform(y), spectra, atol=1e-3)
 
 
-def test_values_outside_of_the_ranges_keep_name_and_unit(make_inverter):
-    theta = make_inverter(prior={"speed": (5.0, 20.0)}).fit().prior_.sample(20, 0)
+def test_columns_of_a_data_frame_are_found_by_name(make_inverter):
+    """Wherever parameters are given, the order of named columns does not matter."""
+    inverter = make_inverter(features=LogPSD()).fit()
+    theta = inverter.prior_.sample(20, 0)
+    spectra = inverter.inverse_transform(theta)
+    turned = pd.DataFrame(theta, columns=PARAMETERS)[list(PARAMETERS[::-1])]
+    expected = inverter.score(spectra, theta)
+    assert inverter.score(spectra, turned) == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_array_equal(inverter.inverse_transform(turned), spectra)
+    prior = inverter.prior_
+    np.testing.assert_array_equal(prior.to_unit(turned), prior.to_unit(theta))
+    wrong = turned.rename(columns={"speed": "sped"})
+    for call in (inverter.score, inverter.fit):
+        with pytest.raises(ValueError, match=r"sped.*Did you mean 'speed'\?"):
+            call(spectra, wrong)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            lambda y: y * [1e3, 1e3, 1, 1, 1e3],
+            r"tau_e lies between 0.005 and 0.03 s, but in y it goes from .*1000 times "
+            r"as much, as in ms\? Divide by 1000",
+        ),
+        (
+            lambda y: y * [1, 1, 1, 1e-3, 1],
+            r"speed lies between 5 and 20 .*0.001 times, as in km/s\? Multiply by 1000",
+        ),
+        (
+            lambda y: y[:, ::-1],
+            r"tau_i lies .*The columns of y are tau_e, tau_i, alpha, speed, tau_g; "
+            "those of a pandas.DataFrame are found by name",
+        ),
+        (
+            lambda y: y + [0, 0, 0, 20, 0],
+            r"speed lies between 5 and 20 m/s, .*times high=20. Widen it, "
+            r"prior=\{'speed': \(5, ",
+        ),
+    ],
+)
+def test_pairs_outside_of_the_ranges(make_inverter, change, message):
+    inverter = make_inverter()
+    prior = Prior([p for p in SpectralGraphModel.parameters if p.name in PARAMETERS])
+    theta = prior.sample(20, 0)
+    x = np.random.default_rng(0).normal(size=(20, 7))
+    with pytest.raises(ValueError, match=message):
+        inverter.fit(x, change(theta))
+
+
+def test_pairs_outside_of_a_narrow_prior(make_inverter):
+    """They are known to be possible: the model's own range holds them."""
+    x, narrow = np.zeros((20, 7)), {"speed": (5.0, 6.0)}
+    x += np.random.default_rng(0).normal(size=x.shape)
+    prior = Prior([p for p in SpectralGraphModel.parameters if p.name in PARAMETERS])
+    theta = prior.sample(20, 0)
+    inverter = make_inverter(prior=narrow).fit(x, theta)
+    assert inverter.prior_ == prior
     theta[:, 3] += 100
-    inverter = make_inverter().fit(np.random.default_rng(0).normal(size=(20, 7)), theta)
-    assert inverter.prior_.names == PARAMETERS and inverter.prior_.units[3] == "m/s"
-    assert inverter.prior_.high[3] > 105
+    wide = make_inverter(prior={"speed": (5.0, 125.0)}).fit(x, theta)
+    assert wide.prior_.high[3] == 125 and wide.prior_.units[3] == "m/s"
+
+
+def test_true_parameters_in_another_unit(make_inverter):
+    inverter = make_inverter(features=LogPSD()).fit()
+    theta = inverter.prior_.sample(4, 0)
+    spectra = inverter.inverse_transform(theta)
+    posterior = inverter.predict_posterior(spectra[:1], 20)
+    milli = theta * [1e3, 1e3, 1, 1, 1e3]
+    for name, call in {
+        "y": lambda: inverter.score(spectra, milli),
+        "theta": lambda: inverter.inverse_transform(milli),
+        "truth": lambda: posterior.plot_marginals(truth=milli[0], show=False),
+        "params": lambda: inverter.model_.simulate_batch({"tau_e": 12.0}),
+        "fixed": lambda: run.simulate(inverter.model_, None, 10, fixed={"g_ei": 400.0}),
+        "the prior": lambda: make_inverter(prior={"tau_e": (5, 30)}).fit(),
+    }.items():
+        with pytest.raises(ValueError, match=f"but in {name} it .*1000 times as much"):
+            call()
+    theta[:, 3] = 30.0  # beyond the range, but of the same unit
+    inverter.score(spectra, theta)
+    truth = dict(zip(PARAMETERS[::-1], theta[0, ::-1], strict=True))
+    posterior.plot_marginals(truth=truth, show=False)
 
 
 def test_a_second_fit_forgets_the_first(make_inverter, make_raw, spectra):

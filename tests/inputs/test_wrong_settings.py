@@ -8,6 +8,7 @@ import pytest
 
 from mne_sbi import (
     ModelInverter,
+    Parameter,
     Posterior,
 )
 from mne_sbi.features import LogPSD
@@ -30,15 +31,25 @@ CASES = [
         "tau_e in ms",
         lambda w: w.sgm(prior={"tau_e": (5, 20)}).fit(),
         ValueError,
-        "tau_e is in s and lies between 0.005 and 0.03 s; (5, 20) can only be of "
-        "another unit. For such values, give a Parameter.",
+        "tau_e lies between 0.005 and 0.03 s, but in the prior it goes from 5 to 20, "
+        "1000 times as much, as in ms? Divide by 1000. For such values, give a "
+        "Parameter.",
     ),
     (
         "speed fixed in mm/s",
         lambda w: w.sgm(prior={"speed": 10_000}).fit(),
         ValueError,
-        "speed is in m/s and lies between 5 and 20 m/s; 10000 can only be of "
-        "another unit. For such values, give a Parameter.",
+        "speed lies between 5 and 20 m/s, but in the prior it is 1e+04, 1000 times as "
+        "much, as in mm/s? Divide by 1000. For such values, give a Parameter.",
+    ),
+    (
+        "a prior of another unit",
+        lambda w: w.sgm(
+            prior={"tau_e": Parameter("tau_e", 5.0, 30.0, 10.0, "ms")}
+        ).fit(),
+        ValueError,
+        "The prior has tau_e in ms, and the model takes it in s. Give low, high and "
+        "default in s.",
     ),
     (
         "a parameter misspelt",
