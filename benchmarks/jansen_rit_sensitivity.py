@@ -25,7 +25,7 @@ MODEL = JansenRit(sfreq=128.0, duration=10.0)
 PRIOR = {"sigma": "free"}
 FACTORS = np.linspace(0.5, 1.5, 41)
 PSD = LogPSD(1.0, 45.0, scaling="none")
-FREQS = PSD.get_freqs(MODEL.sfreq)
+FREQS = PSD.get_freqs()
 
 
 def main():

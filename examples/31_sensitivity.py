@@ -26,7 +26,7 @@ from mne_sbi.models import JansenRit
 
 model = JansenRit(sfreq=128.0, duration=10.0)
 psd = LogPSD(1.0, 30.0, scaling="none")
-freqs = psd.get_freqs(model.sfreq)
+freqs = psd.get_freqs()
 defaults = {parameter.name: parameter.default for parameter in model.get_parameters()}
 factors = np.repeat(np.linspace(0.5, 1.5, 41), 8)  # 8 simulations of each
 

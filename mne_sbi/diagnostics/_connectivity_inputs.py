@@ -75,7 +75,7 @@ def read_connections(name, value, features):
             f"the pair {name}=(matrix, names), or a Raw."
         )
     else:
-        series, sfreq, names = read_regions(value)
+        series, sfreq, names = read_regions(features, value)
         matrix = features.correlate(series, sfreq)
     names = tuple(map(str, names))
     matrix = _check_matrix(name, matrix, names)

@@ -271,6 +271,6 @@ def _measure(data, sfreq):
     if good.any():
         extractor = LogPSD(*_BAND)
         spectra = extractor.extract(data[good], sfreq).mean(axis=1)
-        peak[good] = extractor.get_freqs(sfreq)[np.argmax(spectra, axis=1)]
+        peak[good] = extractor.get_freqs()[np.argmax(spectra, axis=1)]
     mean = sd.mean(axis=1)
     return np.stack([np.where(np.isfinite(mean), mean, np.nan), peak])

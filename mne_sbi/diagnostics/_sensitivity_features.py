@@ -62,7 +62,7 @@ class FeatureSet:
         self.axes = {}
         if any(isinstance(feature, str) for feature in self.features.values()):
             self.log_psd = _make_log_psd(model)
-            self.freqs = self.log_psd.get_freqs(getattr(model, "sfreq", None))
+            self.freqs = self.log_psd.get_freqs()
             _check_frequencies(self.freqs, self.features.values())
 
     def compute(self, data):
@@ -119,8 +119,8 @@ class FeatureSet:
             summaries = feature.extract(data, sampled)
         # Without frequencies of its own, it has those of a spectral model.
         own = not self.is_spectrum or getattr(feature, "freqs", None) is not None
-        if name not in self.axes and own and hasattr(feature, "freqs_of"):
-            self.axes[name] = Axis(feature.freqs_of(summaries), "frequency (Hz)")
+        if name not in self.axes and own and hasattr(feature, "get_freqs"):
+            self.axes[name] = Axis(feature.get_freqs(), "frequency (Hz)")
         return feature.normalize(summaries)
 
     def _check(self, name, made, n):

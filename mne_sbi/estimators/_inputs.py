@@ -7,6 +7,7 @@ import numpy as np
 from .._checks import check_array, check_option
 from .._recording_arrays import SAME_RATE
 from .._region_names import normalize_region_name
+from ..features._welch import count_samples
 from ..models import Recorded
 from ..models._recorded_chain import check_band
 
@@ -227,7 +228,7 @@ def _lengths(recording, window):
     """Lengths in s of series without gaps with as many windows: none cross a gap."""
     if window is None:
         return recording.durations
-    n_window = round(window * recording.sfreq)
+    n_window = count_samples(window, recording.sfreq)
     hop = n_window - n_window // 2
     lengths = []
     for series, length in zip(recording.data, recording.durations, strict=True):

@@ -72,7 +72,7 @@ def warn_if_implausible(inverter, recording, summaries):
         )
     if recording.from_mne:
         _warn_if_short(inverter, recording)
-        _warn_if_filtered(inverter, recording)
+        inverter.features_.warn_if_filtered(recording.band)
         _warn_if_coarse(inverter, recording)
     elif inverter.model_.output == "spectrum" and inverter.unit == "dB":
         warn_if_power(summaries)
@@ -136,25 +136,6 @@ def _warn_if_short(inverter, recording):
             f"{start} the observation noise is that of {assumed:.4g} s: intervals "
             "will be too narrow. Fit with "
             f"features=LogPSD(noise=SpectralNoise(duration={shortest:.4g}))."
-        )
-
-
-def _warn_if_filtered(inverter, recording):
-    """Warn of filters that left nothing of some of the frequencies."""
-    features = inverter.features_
-    freqs = getattr(features, "freqs", None)
-    if freqs is None:
-        freqs = [getattr(features, name, None) for name in ("fmin", "fmax")]
-    if recording.band is None or None in list(freqs):
-        return
-    lowest, highest = np.min(freqs), np.max(freqs)
-    highpass, lowpass = recording.band
-    if lowpass < highest * (1 - 1e-6) or highpass > lowest * (1 + 1e-6):
-        warn_user(
-            f"The recording is filtered to {highpass:g} to {lowpass:g} Hz, but its "
-            f"spectrum is compared from {lowest:g} to {highest:g} Hz. Give the model "
-            "frequencies inside of the filter's band (freqs=, or fmin and fmax of "
-            "LogPSD), or filter less."
         )
 
 

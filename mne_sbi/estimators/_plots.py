@@ -190,12 +190,10 @@ def _plot_spectra(inverter, x, draws, picks, show, name=None):
     if observation.is_noisy:
         rng = np.random.default_rng(inverter.seed_)
         noisy = observation.observe(summaries, rng).reshape(shape)
-    is_spectral = model.output == "spectrum"
-    sfreq = None if is_spectral else model.sfreq
     return plot_predictive(
         x.reshape(shape)[0],
         observation.normalize_simulated(summaries).reshape(shape),
-        inverter.features_.get_freqs(sfreq),
+        inverter.features_.get_freqs(),
         names=names,
         noisy=noisy,
         nodes=_find_rows(picks, names, n_rows),

@@ -4,6 +4,11 @@ from abc import ABC, abstractmethod
 
 from sklearn.base import BaseEstimator
 
+from .._warnings import warn_user
+
+# Cutoffs of filters that are equal but for rounding.
+_SAME = 1e-6
+
 
 class FeatureExtractor(BaseEstimator, ABC):
     """Turns recordings and simulations into features, in the same way.
@@ -24,11 +29,39 @@ class FeatureExtractor(BaseEstimator, ABC):
         Number of points of each row, as far as settings tell.
     keeps_nodes : bool
         Whether each row is of one node, so that nodes can be picked from summaries.
+    bands : tuple of (float, float)
+        Lowest and highest frequency in Hz of each band that is compared, in which a
+        recording must not be filtered; empty for features without frequencies.
     """
 
     n_static = 0
     n_points = None
     keeps_nodes = True
+    bands = ()
+
+    def warn_if_filtered(self, passed):
+        """Warn of filters that left nothing of some of the frequencies.
+
+        Parameters
+        ----------
+        passed : tuple of (float, float) | None
+            Highpass and lowpass in Hz of a recording; ``None`` if they are not known.
+        """
+        if passed is None:
+            return
+        highpass, lowpass = passed
+        cut = [
+            f"{low:g} to {high:g}"
+            for low, high in self.bands
+            if lowpass < high * (1 - _SAME) or highpass > low * (1 + _SAME)
+        ]
+        if cut:
+            warn_user(
+                f"The recording is filtered to {highpass:g} to {lowpass:g} Hz, but it "
+                f"is compared from {' Hz and from '.join(cut)} Hz. Compare frequencies "
+                "inside of the filter's band (fmin and fmax of the features, or freqs= "
+                "of the model), or filter less."
+            )
 
     @abstractmethod
     def extract(self, data, sfreq):

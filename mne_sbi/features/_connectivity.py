@@ -93,6 +93,11 @@ class EnvelopeCorrelation(FeatureExtractor):
         """Number of points of a row: 1, or None where it is the number of nodes."""
         return 1 if self.summary == "strength" else None
 
+    @property
+    def bands(self):
+        """The band in Hz, tuple of one pair (lowest, highest)."""
+        return ((float(self.fmin), float(self.fmax)),)
+
     def extract(self, data, sfreq):
         """Correlate the envelopes of time series.
 
@@ -165,7 +170,7 @@ class EnvelopeCorrelation(FeatureExtractor):
         """
         from mne_connectivity import Connectivity
 
-        series, sfreq, names = read_regions(inst, sfreq, names, picks)
+        series, sfreq, names = read_regions(self, inst, sfreq, names, picks)
         matrix = self.correlate(series, sfreq)
         return Connectivity(
             matrix.ravel(),

@@ -38,6 +38,11 @@ class Joined(FeatureExtractor):
         return sum(self._counts(None)[:-1])
 
     @property
+    def bands(self):
+        """The bands of the parts in Hz, tuple of pairs (lowest, highest)."""
+        return tuple(band for part in self._parts for band in part.bands)
+
+    @property
     def keeps_nodes(self):
         """Whether each row is of one node, in all parts."""
         return all(part.keeps_nodes for part in self._parts)
@@ -251,7 +256,7 @@ class Joined(FeatureExtractor):
         found = [x.shape[2] for x in made]
         if counts != found:
             raise ValueError(
-                f"The parts of Joined gave {found} points where {counts} are expected: "
-                "the window of LogPSD holds no whole number of samples. Give it freqs."
+                f"The parts of Joined gave {found} points where {counts} are expected. "
+                "With a model of spectra, give LogPSD the freqs of the model."
             )
         return np.concatenate(made, axis=2)

@@ -165,6 +165,12 @@ class SpectralNoise:
             Spectra in dB, without sampling noise.
         """
         n_obs, n_nodes, n_freqs = spectra.shape
+        if len(freqs) != n_freqs:
+            raise ValueError(
+                f"The spectra have {n_freqs} frequencies, and the features {len(freqs)}"
+                f" from {freqs[0]:g} to {freqs[-1]:g} Hz. Give the features those of "
+                "the spectra: LogPSD(freqs=...)."
+            )
 
         def normal(*shape):
             drawn = rng.standard_normal(shape, dtype=np.float32)

@@ -4,11 +4,13 @@ from .._checks import check_array, check_one_per
 from .._recording import as_recording
 
 
-def read_regions(inst, sfreq=None, names=None, picks=None):
+def read_regions(features, inst, sfreq=None, names=None, picks=None):
     """Read the time series of regions of one recording.
 
     Parameters
     ----------
+    features : FeatureExtractor
+        What is made of them.
     inst, sfreq, names, picks
         As in :meth:`EnvelopeCorrelation.compute`.
 
@@ -41,6 +43,7 @@ def read_regions(inst, sfreq=None, names=None, picks=None):
                 "Envelopes need time series, and a spectrum has none. Give the Raw or "
                 "the Epochs."
             )
+        features.warn_if_filtered(recording.band)
         return recording.data[0], recording.sfreq, recording.names
     if picks is not None:
         raise ValueError("picks chooses channels of MNE-Python. Choose rows before.")

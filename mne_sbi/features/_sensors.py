@@ -154,6 +154,11 @@ class SensorFeatures(FeatureExtractor):
         """Whether the summaries of simulations are those of nodes."""
         return self.output == "spectrum" and isinstance(self.features, LogPSD)
 
+    @property
+    def bands(self):
+        """The bands that are compared; see :class:`FeatureExtractor`."""
+        return self.features.bands
+
     def extract(self, data, sfreq):
         """Summarise time series of nodes; see :meth:`FeatureExtractor.extract`."""
         return self.features.extract(self.mixing.mix_series(data), sfreq)
@@ -211,7 +216,7 @@ class SensorFeatures(FeatureExtractor):
             gains = rng.standard_normal((*summaries.shape[:2], 1), dtype=np.float32)
             summaries = self.mix(summaries + np.float32(noise.gain_sd) * gains)
             scale = mixing.scale
-        freqs = features.freqs_of(summaries)
+        freqs = features.get_freqs()
         noisy = noise.add_misfit(summaries, freqs, rng, root=mixing.misfit_root)
         noisy = noise.add_floor(noisy, rng, scale=scale, groups=mixing.groups)
         if sampled:

@@ -1,17 +1,18 @@
 """Spectral features."""
 
-from functools import partial
-
 import numpy as np
 
 from .._checks import check_array, check_option
 from ._base import FeatureExtractor
+from ._envelopes import split_at_gaps
 from ._noise import SpectralNoise
-from ._welch import estimate_power
+from ._welch import count_samples, estimate_power
 
 _SCALINGS = ("zscore", "demean", "none")
 # Variance over frequency in dB^2 below which a spectrum is flat but for rounding.
 _FLAT = 1e-8
+# Rounding of a frequency times a window, such as 0.3 Hz times 10 s.
+_ROUNDING = 1e-9
 
 
 class LogPSD(FeatureExtractor):
@@ -23,9 +24,11 @@ class LogPSD(FeatureExtractor):
         Band in Hz, where no frequencies are given.
     freqs : array_like, shape (n_freqs,) | None
         Frequencies in Hz to which measured spectra are interpolated. ``None`` stands
-        for those of a spectral model, or for the Fourier frequencies in the band.
+        for those of a spectral model, or for the multiples of ``1 / window`` in the
+        band, whatever the sampling rate.
     window : float
-        Length of the Hann windows of Welch's method in s; they overlap by half.
+        Length of the Hann windows of Welch's method in s, rounded to whole samples;
+        they overlap by half.
     scaling : "zscore" | "demean" | "none"
         What is taken out of the spectrum of a region: its mean over frequency and its
         standard deviation (so that an unknown gain and an unknown dynamic range of
@@ -80,15 +83,14 @@ class LogPSD(FeatureExtractor):
         data = check_array(
             "data", data, shape=(None, None, None), dtype=dtype, finite=False
         )
-        band = (self.fmin, self.fmax) if self.freqs is None else self.freqs
-        lowest, highest = np.min(band), np.max(band)
+        highest = self.fmax if self.freqs is None else np.max(self.freqs)
         if highest > sfreq / 2:
             raise ValueError(
                 f"Frequencies up to {highest:g} Hz need a sampling rate of at least "
                 f"{2 * highest:g} Hz, got {sfreq:g} Hz. Lower fmax, or the freqs of "
                 "the model."
             )
-        n_window = self._n_window(sfreq)
+        n_window = count_samples(self.window, sfreq)
         if data.shape[-1] < n_window:
             raise ValueError(
                 f"The time series last {data.shape[-1] / sfreq:g} s, less than the "
@@ -96,17 +98,10 @@ class LogPSD(FeatureExtractor):
                 "window to LogPSD: features=LogPSD(..., window=...)."
             )
         data, has_gaps = _leave_out_short(data, n_window, self.window)
-        # A bin more on both sides, to interpolate; never the one of the mean.
-        fmin = max(lowest - 1.5 / self.window, 1e-9)
-        fmax = min(highest + 1.5 / self.window, sfreq / 2)
-        if has_gaps:
-            psd, bins = _estimate_round_gaps(data, sfreq, n_window, fmin, fmax)
-        else:
-            psd, bins = estimate_power(data, sfreq, n_window, fmin, fmax)
-        if self.freqs is None:
-            inside = (bins >= self.fmin) & (bins <= self.fmax)
-            psd, bins = psd[..., inside], bins[inside]
-        return self.extract_spectrum(psd, bins)
+        estimate = _estimate_between_gaps if has_gaps else estimate_power
+        first, last = self._find_bins()
+        psd = estimate(data, sfreq, self.window, first, last)
+        return self.extract_spectrum(psd, np.arange(first, last + 1) / self.window)
 
     def extract_spectrum(self, psd, freqs):
         """Turn power into decibels, at the extractor's frequencies.
@@ -160,29 +155,49 @@ class LogPSD(FeatureExtractor):
     @property
     def n_points(self):
         """Number of frequencies."""
-        if self.freqs is not None:
-            return len(self.freqs)
-        # Of Fourier frequencies of the window in the band; see `freqs_of`.
-        first, last = self.fmin * self.window, self.fmax * self.window
-        return int(np.floor(last + 1e-9) - np.ceil(first - 1e-9)) + 1
+        return len(self.get_freqs())
 
-    def get_freqs(self, sfreq=None):
+    @property
+    def bands(self):
+        """The band in Hz that is compared, tuple of one pair (lowest, highest)."""
+        freqs = self.get_freqs()
+        return ((float(freqs.min()), float(freqs.max())),)
+
+    def get_freqs(self):
         """Return the frequencies of the summaries in Hz, ndarray of shape (n_freqs,).
 
-        Parameters
-        ----------
-        sfreq : float | None
-            Sampling rate in Hz, needed where the extractor was given no frequencies.
+        They are the same for all sampling rates.
         """
         if self.freqs is not None:
             return np.asarray(self.freqs, dtype=float)
-        n_window = self._n_window(sfreq)
-        bins = np.fft.rfftfreq(n_window, 1 / sfreq)
-        return bins[(bins >= self.fmin) & (bins <= self.fmax)]
+        first, last = self._find_bins()
+        return np.arange(first, last + 1) / self.window
+
+    def _find_bins(self):
+        """First and last frequency that is estimated, in units of 1 / window."""
+        self._check_settings()
+        if self.freqs is not None:
+            # All round the frequencies, to interpolate; never the one of the mean.
+            lowest, highest = np.min(self.freqs), np.max(self.freqs)
+            first = max(1, int(np.floor(lowest * self.window + _ROUNDING)))
+            return first, int(np.ceil(highest * self.window - _ROUNDING))
+        first = max(1, int(np.ceil(self.fmin * self.window - _ROUNDING)))
+        last = int(np.floor(self.fmax * self.window + _ROUNDING))
+        if first > last:
+            raise ValueError(
+                f"LogPSD has a frequency every {1 / self.window:g} Hz with its window "
+                f"of {self.window:g} s, and none from fmin={self.fmin:g} to "
+                f"fmax={self.fmax:g} Hz. Give a wider band or a longer window."
+            )
+        return first, last
 
     def _check_settings(self):
         check_option("scaling", self.scaling, _SCALINGS)
         check_array("window", self.window, shape=(), positive=True)
+        if self.freqs is None:
+            # At 0 Hz is the mean, which is taken out of each window.
+            check_array("fmin", self.fmin, shape=(), positive=True)
+            check_array("fmax", self.fmax, shape=(), positive=True)
         if self.freqs is None and not self.fmin < self.fmax:
             raise ValueError(
                 f"LogPSD needs fmin < fmax, got fmin={self.fmin:g} and "
@@ -193,10 +208,6 @@ class LogPSD(FeatureExtractor):
                 "noise must be a SpectralNoise, or None, got "
                 f"{type(self.noise).__name__}. Write SpectralNoise(duration=60.0)."
             )
-
-    def _n_window(self, sfreq):
-        # Even, so that the Fourier frequencies reach half the sampling rate.
-        return 2 * round(self.window * sfreq / 2)
 
     def add_noise(self, summaries, rng, *, sampled=False):
         """Add the observation noise; see :class:`SpectralNoise`.
@@ -217,18 +228,9 @@ class LogPSD(FeatureExtractor):
         """
         if self.noise is None:
             return summaries
-        freqs = self.freqs_of(summaries)
         return self.noise.add(
-            summaries, freqs, rng, window=self.window, sampled=sampled
+            summaries, self.get_freqs(), rng, window=self.window, sampled=sampled
         )
-
-    def freqs_of(self, summaries):
-        """Return the frequencies of given summaries in Hz, ndarray of (n_freqs,)."""
-        if self.freqs is not None:
-            return np.asarray(self.freqs)
-        # Fourier frequencies of the window, as `extract` returns them.
-        first = np.ceil(self.fmin * self.window - 1e-9)
-        return (first + np.arange(summaries.shape[-1])) / self.window
 
     def normalize(self, summaries, xp=np):
         """Scale each region's spectrum.
@@ -330,32 +332,32 @@ def _leave_out_short(data, n_window, window):
     return data, True
 
 
-def _estimate_round_gaps(data, sfreq, n_window, fmin, fmax):
+def _estimate_between_gaps(data, sfreq, window, first, last):
     """Estimate power spectra from windows between gaps; see `estimate_power`."""
-    from mne.time_frequency import psd_array_welch
-
-    estimate = partial(
-        psd_array_welch,
-        sfreq=sfreq,
-        fmin=fmin,
-        fmax=fmax,
-        n_fft=n_window,
-        n_overlap=n_window // 2,
-        window="hann",
-        verbose="error",
-    )
-    # In one call, the gaps would have to be those of all observations.
-    pairs = [estimate(series) for series in data]
-    return np.array([pair[0] for pair in pairs]), pairs[0][1]
+    n_window = count_samples(window, sfreq)
+    overlap = n_window // 2
+    psd = []
+    for series in data:
+        pieces = split_at_gaps(series)
+        made = [
+            estimate_power(series[np.newaxis, :, i:j], sfreq, window, first, last)[0]
+            for i, j in pieces
+        ]
+        # By the samples that windows reach, as MNE-Python weights pieces.
+        lengths = np.diff(pieces, axis=1)[:, 0]
+        used = lengths - (lengths - overlap) % (n_window - overlap)
+        psd.append(np.average(made, axis=0, weights=used))
+    return np.array(psd)
 
 
 def _interpolation(source, target):
     """Matrix of linear interpolation, shape (n_source, n_target), float32."""
     tolerance = 1e-6 * source[-1]
-    if target[0] < source[0] - tolerance or target[-1] > source[-1] + tolerance:
+    lowest, highest = target.min(), target.max()
+    if lowest < source[0] - tolerance or highest > source[-1] + tolerance:
         raise ValueError(
             f"Spectra from {source[0]:g} to {source[-1]:g} Hz do not cover the "
-            f"frequencies {target[0]:g} to {target[-1]:g} Hz that the model needs. "
+            f"frequencies {lowest:g} to {highest:g} Hz that the model needs. "
             "Give the model other freqs."
         )
     columns = [np.interp(target, source, row) for row in np.eye(len(source))]
