@@ -284,6 +284,13 @@ class ModelInverter(
         posterior : Posterior
             Draws with names and units, of each observation, or of each row of each
             observation where they are inverted by themselves.
+
+        Notes
+        -----
+        The draws of different observations are independent, in one call and in
+        several: differences of two observations' draws are draws of the difference,
+        and means over observations are draws of the mean. The same observation has
+        the same draws in every call with the same inverter.
         """
         observed = read_features(self, X, obs_names)
         n_draws = self.n_draws if n_draws is None else n_draws
@@ -292,7 +299,6 @@ class ModelInverter(
         return Posterior(draws, prior.names, prior.units, prior, observed.names)
 
     def _draw(self, x, n_draws):
-        # The same noise for all: a prediction does not depend on the other rows.
         unit = self.method_.sample(x, n_draws, random_state=self.seed_)
         return self.prior_.from_unit(unit)
 

@@ -1,12 +1,13 @@
 """The contract of inference methods: arrays in, arrays out, parameters in (0, 1)."""
 
+import hashlib
 from abc import ABC, abstractmethod
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_count
+from .._checks import check_count, draw_seed
 from ..simulation._rows import LazyRows
 
 # Rows checked for finite values at one time: the mask of a large array is large too.
@@ -77,8 +78,12 @@ class InferenceMethod(BaseEstimator, ABC):
         """
 
     @abstractmethod
-    def sample(self, x, n_draws, *, random_state=None, shared_noise=True):
+    def sample(self, x, n_draws, *, random_state=None):
         """Draw from the posterior of each observation.
+
+        The draws of different observations are independent. Those of one observation
+        depend on the random state and its features, and not on which other
+        observations are given.
 
         Parameters
         ----------
@@ -88,10 +93,6 @@ class InferenceMethod(BaseEstimator, ABC):
             Number of draws per observation.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness.
-        shared_noise : bool
-            Whether all observations share the same noise, so that the draws of one do
-            not depend on which others are given. Statistics over many observations,
-            such as coverage, need independent noise.
 
         Returns
         -------
@@ -173,6 +174,34 @@ class InferenceMethod(BaseEstimator, ABC):
         x = x.reshape(len(x), -1)
         check_finite_rows("x", x)
         return x
+
+
+def make_generators(x, random_state):
+    """Make a random generator for each observation.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_obs, n_features)
+        Observed features.
+    random_state : None | int | numpy.random.Generator | numpy.random.RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    generators : list of numpy.random.Generator
+        Each depends on the random state and on the features of its observation: two
+        recordings have independent draws, in one call and in two, and one recording
+        has the same draws wherever it stands.
+    """
+    seed = draw_seed(random_state)
+    # Little-endian, and 0.0 for -0.0: equal features have equal bytes everywhere.
+    rows = x.astype("<f4") + np.float32(0.0)
+    generators = []
+    for row in rows:
+        digest = hashlib.blake2b(row.tobytes(), digest_size=16).digest()
+        words = np.frombuffer(digest, "<u4")
+        generators.append(np.random.default_rng([seed, *words]))
+    return generators
 
 
 def check_training(theta, x, *, resampled, n_least=10):
