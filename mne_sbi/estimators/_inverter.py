@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import draw_seed
-from .._keras import import_keras
+from .._keras import check_can_train, import_keras
 from .._priors import make_prior
 from ..features import LogPSD
 from ..inference import Posterior
@@ -17,7 +17,13 @@ from ._plots import InverterPlots
 from ._reading import forget_inputs, read_features
 from ._refine import refine_parameters
 from ._self_checks import InverterChecks
-from ._setup import make_features, make_method, make_model, warn_if_symmetric
+from ._setup import (
+    has_network,
+    make_features,
+    make_method,
+    make_model,
+    warn_if_symmetric,
+)
 from ._transforms import InverterTransforms
 
 
@@ -206,6 +212,8 @@ class ModelInverter(
         self.fixed_ |= {n: v for n, v in known if n in self.fixed_}
         warn_if_symmetric(self.model_, self._get_unknown(), self.fixed_)
         self.method_ = self._make_method()
+        if has_network(self.method_):
+            check_can_train()
         if y is not None:
             fit_to_pairs(self, X, y)
         else:

@@ -136,7 +136,8 @@ class RejectionABC(InferenceMethod):
             Parameters in the unit cube.
         """
         n_draws = check_count("n_draws", n_draws)
-        generators = make_generators(self._check_x(x), random_state)
+        z = self.scaler_.transform(self._check_x(x))
+        generators = make_generators(z, random_state)
         draws = []
         for accepted, rng in zip(self._accept(x), generators, strict=True):
             uniform = rng.random(n_draws)

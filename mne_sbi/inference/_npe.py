@@ -192,10 +192,10 @@ class NPE(NetworkMethod):
         from ._training import in_blocks
 
         n_draws = check_count("n_draws", n_draws)
-        generators = make_generators(self._check_x(x), random_state)
-        z = self._scale_observed(x)
+        z = self._standardise(x)
+        generators = make_generators(z, random_state)
         stages, head = self._stages(), self._head_class
-        conditions = in_blocks(stages["condition"], z)
+        conditions = in_blocks(stages["condition"], self._project(z))
         n_noise = self.n_params_ + head.N_EXTRA_NOISE
         draws = np.empty((len(z) * n_draws, self.n_params_))
         for start in range(0, len(draws), _DRAW_BLOCK):

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._checks import check_array, did_you_mean
+from .._jax import standard_jax
 
 # How many simulations the default `simulate_batch` runs in one compiled call.
 _CHUNK = 256
@@ -79,6 +80,7 @@ class ForwardModel(BaseEstimator, ABC):
             a pure JAX function of its arguments.
         """
 
+    @standard_jax()
     def simulate_batch(self, params, key):
         """Simulate many draws.
 
