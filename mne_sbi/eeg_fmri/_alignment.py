@@ -1,12 +1,12 @@
 """When the volumes of an fMRI scan are in the EEG recorded with it."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._checks import check_array, check_count
 from .._frozen import FrozenArrays
+from .._warnings import warn_user
 from ._marker_grid import fit_grid
 from ._markers import find_markers
 
@@ -183,11 +183,9 @@ def align_volumes(
         else:
             logger.info(f"Markers of volumes: {timing!r}")
     if timing.n_missing > _MANY_MISSING * len(timing) and len(times) > 1:
-        warnings.warn(
+        warn_user(
             f"{timing.n_missing} of {len(timing)} volumes have no marker ({source}). "
-            "Their times come from the others: was the scan interrupted?",
-            RuntimeWarning,
-            stacklevel=2,
+            "Their times come from the others: was the scan interrupted?"
         )
     return timing
 

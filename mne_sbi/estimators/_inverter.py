@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import draw_seed
 from .._keras import check_can_train, import_keras
 from .._priors import make_prior
+from .._warnings import keep_warnings
 from ..features import LogPSD
 from ..inference import Posterior
 from ._fit import fit_to_pairs, fit_to_simulations
@@ -113,6 +114,9 @@ class ModelInverter(
         From regions to channels, with the reference and projections of the recording.
     ch_names_ : tuple of str | None
         The channels, with a lead field.
+    warnings_ : tuple of str
+        What the fit warned of, also where a log level has silenced it. Posteriors have
+        these warnings too.
     n_features_in_ : int
         Second dimension of X, where X is an array.
     """
@@ -200,6 +204,13 @@ class ModelInverter(
         ValueError
             If X does not fit the model, or settings are wrong.
         """
+        with keep_warnings() as kept:
+            self._fit(X, y)
+        self.warnings_ = tuple(kept)
+        return self
+
+    def _fit(self, X, y):
+        """Fit, with warnings."""
         forget_inputs(self)
         # Importing Keras or JAX moves NumPy's global generator; this way puts it back.
         import_keras()
@@ -218,7 +229,6 @@ class ModelInverter(
             fit_to_pairs(self, X, y)
         else:
             fit_to_simulations(self, X)
-        return self
 
     def predict(self, X, *, return_std=False, refine=False):
         """Estimate parameters: the mean of the posterior.
@@ -291,7 +301,8 @@ class ModelInverter(
         -------
         posterior : Posterior
             Draws with names and units, of each observation, or of each row of each
-            observation where they are inverted by themselves.
+            observation where they are inverted by themselves. Its ``warnings`` are
+            those of the fit and of reading X.
 
         Notes
         -----
@@ -300,11 +311,17 @@ class ModelInverter(
         and means over observations are draws of the mean. The same observation has
         the same draws in every call with the same inverter.
         """
-        observed = read_features(self, X, obs_names)
+        with keep_warnings() as kept:
+            observed = read_features(self, X, obs_names)
         n_draws = self.n_draws if n_draws is None else n_draws
         draws = self._draw(observed.x, n_draws)
+        return self._make_posterior(draws, observed.names, kept)
+
+    def _make_posterior(self, draws, obs_names, kept):
+        """Wrap draws, with the warnings of the fit and those kept since."""
         prior = self.prior_
-        return Posterior(draws, prior.names, prior.units, prior, observed.names)
+        warnings = tuple(dict.fromkeys((*self.warnings_, *kept)))
+        return Posterior(draws, prior.names, prior.units, prior, obs_names, warnings)
 
     def _draw(self, x, n_draws):
         unit = self.method_.sample(x, n_draws, random_state=self.seed_)
