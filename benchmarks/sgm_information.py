@@ -66,7 +66,7 @@ def main():
 def measure(label, inverter, n):
     theta, x = inverter.simulate_features(n)
     prior = inverter.prior_
-    unit = inverter.method_.sample(x, 400, random_state=0, shared_noise=False)
+    unit = inverter.method_.sample(x, 400, random_state=0)
     draws = prior.from_unit(unit)
     variance = prior.sample(200_000, 0).var(axis=0)
     contraction = 1 - draws.var(axis=1).mean(axis=0) / variance

@@ -1,27 +1,52 @@
-"""One BLAS thread, for work that is parallel already or made of small matrices."""
+"""Threads: one for BLAS where work is parallel already, and none after a fork."""
 
+import os
 import threading
 from contextlib import contextmanager
 
-# Held while one of our blocks limits BLAS, whose limit is one for the whole process.
-_LIMITED = threading.Lock()
+# How many of our blocks limit BLAS, whose limit is one for the whole process, and what
+# puts the limit of before back.
+_COUNTING = threading.Lock()
+_LIMITS = []
+# The process that used JAX first.
+_USER = None
+
+
+def check_not_forked():
+    """Raise an error in a process that was forked after JAX was used.
+
+    A fork copies the memory of a process and none of its threads. JAX would wait for
+    its threads without end.
+    """
+    global _USER
+    if _USER is None:
+        _USER = os.getpid()
+    if _USER != os.getpid():
+        raise RuntimeError(
+            "This process was forked from one that had used JAX, whose threads do not "
+            "survive a fork: it would wait forever. Start worker processes with "
+            'multiprocessing.get_context("spawn") or joblib, or fork before the first '
+            "simulation, fit or prediction."
+        )
 
 
 @contextmanager
 def one_blas_thread():
     """Run a block with one BLAS thread.
 
-    Blocks may be nested, and may overlap in several threads: only the first one sets
-    the limit, and it alone restores what was there before. If each restored what it
-    had found, a block that ends last could leave the limit of another in place.
+    Blocks may be nested, and may overlap in several threads: the first one sets the
+    limit, and the last one to end restores what was there before. The bits of a product
+    of matrices depend on the number of threads, so that none may get more in between.
     """
-    if not _LIMITED.acquire(blocking=False):
-        yield
-        return
-    try:
-        from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits
 
-        with threadpool_limits(1, user_api="blas"):
-            yield
+    with _COUNTING:
+        _LIMITS.append(None if _LIMITS else threadpool_limits(1, user_api="blas"))
+    try:
+        yield
     finally:
-        _LIMITED.release()
+        with _COUNTING:
+            if len(_LIMITS) > 1:
+                _LIMITS.pop()
+            else:
+                _LIMITS.pop().restore_original_limits()

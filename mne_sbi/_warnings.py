@@ -1,5 +1,7 @@
 """Warnings of what makes an answer wrong: shown, and kept for the result."""
 
+import dataclasses
+import functools
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -47,3 +49,21 @@ def keep_warnings():
         _KEPT.reset(token)
         if outer is not None:
             outer.extend(message for message in kept if message not in outer)
+
+
+def keeps_warnings(function):
+    """Put what a function warned of into the ``warnings`` of the record it returns."""
+
+    @functools.wraps(function)
+    def keeping(*args, **kwargs):
+        with keep_warnings() as kept:
+            result = function(*args, **kwargs)
+        return dataclasses.replace(result, warnings=tuple(kept))
+
+    return keeping
+
+
+def count_warnings(result):
+    """Return what the ``repr`` of a result says of its warnings."""
+    n = len(result.warnings)
+    return f" | {n} warning{'' if n == 1 else 's'}, see .warnings" if n else ""

@@ -86,3 +86,34 @@ def test_wrong_backend_is_named(tmp_path):
     if done.returncode == 0:
         pytest.skip("TensorFlow is installed")
     assert "KERAS_BACKEND" in done.stderr.splitlines()[-1]
+
+
+def test_names_in_capitals_are_understood():
+    code = "from mne_sbi._keras import import_keras; import_keras()"
+    message = run(code, KERAS_BACKEND="JAX").stderr.splitlines()[-1]
+    assert "KERAS_BACKEND is 'JAX'" in message
+    assert "jax, torch, tensorflow. Names are in lower case." in message
+
+
+def test_a_backend_that_cannot_train_is_an_error_before_simulating(monkeypatch):
+    import mne_sbi.estimators._observation as observation
+    from mne_sbi import SGMInverter
+    from mne_sbi.eeg_fmri import EEG2fMRIRegressor
+    from mne_sbi.inference import NPE
+
+    def simulate(*args, **kwargs):
+        raise AssertionError("simulated in vain")
+
+    monkeypatch.setattr(observation, "simulate", simulate)
+    monkeypatch.setattr(import_keras().backend, "backend", lambda: "numpy")
+    theta, x = np.full((20, 1), 0.5), np.zeros((20, 3))
+    windows = np.zeros((20, 4, 3, 5), "float32")
+    for fit in (
+        SGMInverter(method="npe").fit,
+        lambda: NPE().fit(theta, x),
+        lambda: EEG2fMRIRegressor("residual", t_r=2.0).fit(windows, x),
+    ):
+        with pytest.raises(RuntimeError, match="'numpy' cannot train.*KERAS_BACKEND"):
+            fit()
+    with pytest.raises(AssertionError, match="in vain"):
+        SGMInverter(method="abc").fit()

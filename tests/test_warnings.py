@@ -1,11 +1,17 @@
 """Warnings are kept for the result, whatever is shown of them."""
 
+import dataclasses
 import threading
 
 import mne
 import pytest
 
-from mne_sbi._warnings import keep_warnings, warn_user
+from mne_sbi._warnings import (
+    count_warnings,
+    keep_warnings,
+    keeps_warnings,
+    warn_user,
+)
 
 
 def test_warnings_are_shown_and_kept_once():
@@ -41,3 +47,23 @@ def test_threads_keep_their_own():
         thread.start()
         thread.join()
     assert kept == []
+
+
+def test_a_record_keeps_what_its_function_warned_of():
+    @dataclasses.dataclass(frozen=True)
+    class Record:
+        value: int
+        warnings: tuple = ()
+
+    @keeps_warnings
+    def compute(value):
+        """Compute."""
+        warn_user("too short")
+        return Record(value)
+
+    assert compute.__doc__ == "Compute."
+    with mne.utils.use_log_level("ERROR"):
+        result = compute(3)
+    assert result == Record(3, ("too short",))
+    assert count_warnings(result) == " | 1 warning, see .warnings"
+    assert count_warnings(Record(3)) == ""

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._checks import write_atomically
 from .._recording import as_recording
+from .._warnings import keep_warnings
 from ._model_options import find_connectome, make_freqs, make_model, warn_user
 from ._recordings import (
     check_together,
@@ -290,19 +291,19 @@ def _tell_duration(inverter, X):
 def _invert(inverter, X, names):
     """Draw from the posterior of each recording, and name its observations."""
     from ..estimators._reading import name_rows, read_features
-    from ..inference import Posterior
 
     draws, obs_names = [], []
-    for recording, name in zip(X, names, strict=True):
-        # A list of one, so that the epochs of a file are one observation.
-        observed = read_features(inverter, [recording])
-        draws.append(inverter._draw(observed.x, inverter.n_draws))
-        # Rows may be inverted by themselves, and be others than those of the fit.
-        n = len(observed.x) // observed.n_rows
-        windows = [f"{name}, window {i + 1}" for i in range(n)] if n > 1 else [name]
-        obs_names += name_rows(windows, observed.row_names, n, observed.n_rows)
-    prior = inverter.prior_
-    return Posterior(np.concatenate(draws), prior.names, prior.units, prior, obs_names)
+    with keep_warnings() as kept:
+        for recording, name in zip(X, names, strict=True):
+            # A list of one, so that the epochs of a file are one observation.
+            observed = read_features(inverter, [recording])
+            draws.append(inverter._draw(observed.x, inverter.n_draws))
+            # Rows may be inverted by themselves, and be others than those of the fit.
+            n = len(observed.x) // observed.n_rows
+            several = [f"{name}, window {i + 1}" for i in range(n)]
+            windows = several if n > 1 else [name]
+            obs_names += name_rows(windows, observed.row_names, n, observed.n_rows)
+    return inverter._make_posterior(np.concatenate(draws), obs_names, kept)
 
 
 def _save(posterior, outputs, overwrite):

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._checks import check_array, check_rng
 from .._connectome import Connectome
+from .._warnings import count_warnings, keeps_warnings
 from ..features import EnvelopeCorrelation
 from ._connectivity_inputs import match_regions, read_connections
 from ._connectivity_nulls import (
@@ -49,6 +50,8 @@ class ConnectivityFit:
         Correlation that noise in the measured connectivity leaves possible.
     n_ignored : int
         Number of regions that were left out.
+    warnings : tuple of str
+        What was warned of, also where a log level has silenced it.
     """
 
     r: float
@@ -61,6 +64,7 @@ class ConnectivityFit:
     baselines: dict
     ceiling: float | None = None
     n_ignored: int = 0
+    warnings: tuple = ()
 
     @property
     def n_edges(self):
@@ -146,9 +150,10 @@ class ConnectivityFit:
             parts.append(f"best baseline {best} {known[best]:.3f}")
         if self.ceiling is not None:
             parts.append(f"ceiling {self.ceiling:.3f}")
-        return f"<ConnectivityFit | {'; '.join(parts)}>"
+        return f"<ConnectivityFit | {'; '.join(parts)}{count_warnings(self)}>"
 
 
+@keeps_warnings
 def connectivity_fit(
     simulated,
     measured,

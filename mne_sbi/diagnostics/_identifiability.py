@@ -8,7 +8,7 @@ from .._checks import check_array, draw_seed
 from .._parameters import check_known
 from .._priors import Prior
 from .._symmetries import describe_symmetry, find_symmetries
-from .._warnings import warn_user
+from .._warnings import count_warnings, keeps_warnings, warn_user
 from ..features import LogPSD, SpectralNoise
 from ..simulation._recipe import as_model, make_recipe
 from ._fisher import (
@@ -57,6 +57,8 @@ class Identifiability:
         Number of features, and of simulations of each point that were used.
     n_failed : int
         Replicates that were left out because a simulation was not finite.
+    warnings : tuple of str
+        What was warned of, also where a log level has silenced it.
     """
 
     prior: Prior
@@ -67,6 +69,7 @@ class Identifiability:
     n_features: int
     n_replicates: int
     n_failed: int = 0
+    warnings: tuple = ()
 
     @property
     def names(self):
@@ -205,10 +208,12 @@ class Identifiability:
         symmetries = f"{n or 'no'} exact {'symmetry' if n == 1 else 'symmetries'}"
         return (
             f"<Identifiability | {self.n_features} features, {self.n_replicates} "
-            f"replicates, posterior/prior sd: {shown}; {symmetries}>"
+            f"replicates, posterior/prior sd: {shown}; {symmetries}"
+            f"{count_warnings(self)}>"
         )
 
 
+@keeps_warnings
 def identifiability(
     model,
     prior=None,

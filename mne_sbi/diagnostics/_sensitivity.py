@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._checks import check_array, check_rng, draw_seed
+from .._warnings import keeps_warnings
 from ..simulation._recipe import make_recipe
 from ._sensitivity_features import FeatureSet
 from ._sensitivity_indices import (
@@ -17,6 +18,7 @@ from ._sensitivity_results import MorrisSensitivity, SobolSensitivity
 from ._sensitivity_runs import run_design
 
 
+@keeps_warnings
 def sobol_sensitivity(
     model,
     prior=None,
@@ -154,6 +156,7 @@ def sobol_sensitivity(
     )
 
 
+@keeps_warnings
 def morris_sensitivity(
     model,
     prior=None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._checks import check_option
+from .._warnings import count_warnings
 
 
 class _Sensitivity:
@@ -79,7 +80,7 @@ class _Sensitivity:
         lines = [
             f"<{type(self).__name__} | {plural(len(self.features), 'feature')}, "
             f"{plural(len(self.names), 'parameter')}, {self.n} {self._counted}, "
-            f"{plural(self.n_replicates, 'replicate')}>"
+            f"{plural(self.n_replicates, 'replicate')}{count_warnings(self)}>"
         ]
         width = max(map(len, self.features))
         for feature, values in zip(
@@ -126,6 +127,8 @@ class SobolSensitivity(_Sensitivity):
         Rows that could not be used and were replaced by others.
     confidence : float
         Probability of the intervals.
+    warnings : tuple of str
+        What was warned of, also where a log level has silenced it.
     """
 
     names: tuple
@@ -140,6 +143,7 @@ class SobolSensitivity(_Sensitivity):
     n_replicates: int
     n_replaced: int
     confidence: float
+    warnings: tuple = ()
 
     _indices = ("first_order", "total_order")
     _ranking = "total_order"
@@ -178,6 +182,8 @@ class MorrisSensitivity(_Sensitivity):
         Trajectories that could not be used and were replaced by others.
     confidence : float
         Probability of the intervals.
+    warnings : tuple of str
+        What was warned of, also where a log level has silenced it.
     """
 
     names: tuple
@@ -191,6 +197,7 @@ class MorrisSensitivity(_Sensitivity):
     n_replicates: int
     n_replaced: int
     confidence: float
+    warnings: tuple = ()
 
     _indices = ("mu", "mu_star", "sigma")
     _ranking = "mu_star"

@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._checks import check_count, draw_seed
-from .._keras import isolated_seed
+from .._keras import check_can_train, isolated_seed
+from .._threads import check_not_forked
 from ..inference._base import check_between
 
 # Rows per compiled call of a prediction: volumes are large.
@@ -204,7 +205,11 @@ def check_training_settings(architecture):
     ------
     TypeError, ValueError
         If one is of another type, or out of range.
+    RuntimeError
+        If the backend of Keras cannot train.
     """
+    check_can_train()
+    check_not_forked()
     check_count("max_iter", architecture.max_iter)
     check_count("batch_size", architecture.batch_size)
     check_between("learning_rate", architecture.learning_rate, 1e-30, 1e3)

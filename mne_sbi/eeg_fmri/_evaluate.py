@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._checks import check_rng, draw_seed
+from .._warnings import keeps_warnings
 from ._baselines import (
     MEAN_VOLUME,
     MODEL,
@@ -25,6 +26,7 @@ from ._splits import describe_leak, find_leaks, make_splits, warn_of_leak
 from ._verdicts import find_verdicts
 
 
+@keeps_warnings
 def evaluate(
     estimator,
     X,

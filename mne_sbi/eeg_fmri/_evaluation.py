@@ -64,6 +64,8 @@ class Evaluation(FrozenArrays):
         The model's predictions; NaN where a pair was not tested.
     missing : dict of (str -> str)
         Baselines that could not be computed, and why.
+    warnings : tuple of str
+        What was warned of, also where a log level has silenced it.
     """
 
     rows: tuple
@@ -75,6 +77,7 @@ class Evaluation(FrozenArrays):
     mean_nulls: dict
     predictions: np.ndarray | None = None
     missing: dict = field(default_factory=dict)
+    warnings: tuple = ()
 
     def __post_init__(self):
         for array in (self.r, self.r_null95, self.predictions):
@@ -204,4 +207,5 @@ class Evaluation(FrozenArrays):
         ]
         lines += [f"{name}: {sentence}" for name, sentence in self.verdicts.items()]
         lines += [f"no {name}: {why}" for name, why in self.missing.items()]
+        lines += [f"warning: {text}" for text in self.warnings]
         return "\n".join(lines)

@@ -20,7 +20,8 @@ from ._sensors import make_mixing
 from ._setup import needs_sequences
 
 _FORMAT = "mne_sbi inverter"
-_VERSION = 1
+# Version 1 has no warnings.
+_VERSION = 2
 _CLASSES = {
     cls.__name__: cls for cls in (ModelInverter, SGMInverter, JansenRitInverter)
 }
@@ -132,6 +133,7 @@ def _describe(inverter, encoder):
         "node_names": inverter.node_names_,
         "seed": inverter.seed_,
         "y_ndim": inverter.y_ndim_,
+        "warnings": inverter.warnings_,
         # Pairs of the caller's own features have no extractor.
         "has_features": inverter.features_ is not None,
         "method_state": state,
@@ -202,9 +204,9 @@ def read_inverter(fname):
 
 def _check_version(fname, found):
     """Raise an error for files of another kind or of a newer version."""
-    if found == f"{_FORMAT} {_VERSION}":
-        return
     kind, _, number = found.rpartition(" ")
+    if kind == _FORMAT and number in map(str, range(1, _VERSION + 1)):
+        return
     if kind == _FORMAT and number.isdecimal() and int(number) > _VERSION:
         raise ValueError(
             f"{fname} was written by a newer version of mne_sbi (format {number}, this "
@@ -227,6 +229,7 @@ def _restore(content, arrays):
     inverter.fixed_ = fitted["fixed"]
     inverter.seed_ = fitted["seed"]
     inverter.y_ndim_ = fitted["y_ndim"]
+    inverter.warnings_ = tuple(fitted.get("warnings", ()))
     inverter.node_names_ = fitted["node_names"]
     inverter.bank_ = None
     inverter.features_ = fitted["features"] if fitted["has_features"] else None

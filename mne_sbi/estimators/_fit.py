@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 
-from ..inference import NPE, PointRegressor
 from ._bank_rows import FreshSimulations, TrainingRows
 from ._inputs import adapt_features, adapt_model, find_nodes, get_inner
 from ._observation import ObservationModel
@@ -21,6 +20,7 @@ from ._sensors import describe_coverage, find_sensors, get_projector
 from ._setup import (
     check_bank,
     check_n_simulations,
+    has_network,
     needs_sequences,
     open_bank,
     prior_for_pairs,
@@ -98,8 +98,8 @@ def _say_cost(inverter, seconds):
 
 def _wants_fresh(inverter):
     """Say whether to simulate anew for every pass."""
-    has_network = isinstance(inverter.method_, (NPE, PointRegressor))
-    return inverter.fresh and has_network and inverter.simulations is None
+    trains = has_network(inverter.method_)
+    return inverter.fresh and trains and inverter.simulations is None
 
 
 def fit_to_pairs(inverter, X, y):

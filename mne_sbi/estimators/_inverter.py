@@ -8,8 +8,9 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import draw_seed
-from .._keras import import_keras
+from .._keras import check_can_train, import_keras
 from .._priors import make_prior
+from .._warnings import keep_warnings
 from ..features import LogPSD
 from ..inference import Posterior
 from ._bounds import warn_if_at_ends, warn_if_piled_up
@@ -18,7 +19,13 @@ from ._plots import InverterPlots
 from ._reading import forget_inputs, read_features
 from ._refine import EDGE, refine_parameters
 from ._self_checks import InverterChecks
-from ._setup import make_features, make_method, make_model, warn_if_symmetric
+from ._setup import (
+    has_network,
+    make_features,
+    make_method,
+    make_model,
+    warn_if_symmetric,
+)
 from ._transforms import InverterTransforms
 
 
@@ -108,6 +115,9 @@ class ModelInverter(
         From regions to channels, with the reference and projections of the recording.
     ch_names_ : tuple of str | None
         The channels, with a lead field.
+    warnings_ : tuple of str
+        What the fit warned of, also where a log level has silenced it. Posteriors have
+        these warnings too.
     n_features_in_ : int
         Second dimension of X, where X is an array.
     """
@@ -196,6 +206,13 @@ class ModelInverter(
         ValueError
             If X does not fit the model, or settings are wrong.
         """
+        with keep_warnings() as kept:
+            self._fit(X, y)
+        self.warnings_ = tuple(kept)
+        return self
+
+    def _fit(self, X, y):
+        """Fit, with warnings."""
         forget_inputs(self)
         # Importing Keras or JAX moves NumPy's global generator; this way puts it back.
         import_keras()
@@ -208,11 +225,12 @@ class ModelInverter(
         self.fixed_ |= {n: v for n, v in known if n in self.fixed_}
         warn_if_symmetric(self.model_, self._get_unknown(), self.fixed_)
         self.method_ = self._make_method()
+        if has_network(self.method_):
+            check_can_train()
         if y is not None:
             fit_to_pairs(self, X, y)
         else:
             fit_to_simulations(self, X)
-        return self
 
     def predict(self, X, *, return_std=False, refine=False):
         """Estimate parameters: the mean of the posterior.
@@ -288,17 +306,31 @@ class ModelInverter(
         -------
         posterior : Posterior
             Draws with names and units, of each observation, or of each row of each
-            observation where they are inverted by themselves.
+            observation where they are inverted by themselves. Its ``warnings`` are
+            those of the fit and of reading X.
+
+        Notes
+        -----
+        The draws of different observations are independent, in one call and in
+        several: differences of two observations' draws are draws of the difference,
+        and means over observations are draws of the mean. The same observation has
+        the same draws in every call with the same inverter.
         """
-        observed = read_features(self, X, obs_names)
+        with keep_warnings() as kept:
+            observed = read_features(self, X, obs_names)
         n_draws = self.n_draws if n_draws is None else n_draws
         draws = self._draw(observed.x, n_draws)
+        return self._make_posterior(draws, observed.names, kept)
+
+    def _make_posterior(self, draws, obs_names, kept):
+        """Wrap draws, with the warnings of the fit and those kept since."""
         prior = self.prior_
-        warn_if_piled_up(prior, draws)
-        return Posterior(draws, prior.names, prior.units, prior, observed.names)
+        with keep_warnings() as found:
+            warn_if_piled_up(prior, draws)
+        warnings = tuple(dict.fromkeys((*self.warnings_, *kept, *found)))
+        return Posterior(draws, prior.names, prior.units, prior, obs_names, warnings)
 
     def _draw(self, x, n_draws):
-        # The same noise for all: a prediction does not depend on the other rows.
         unit = self.method_.sample(x, n_draws, random_state=self.seed_)
         return self.prior_.from_unit(unit)
 

@@ -104,6 +104,9 @@ class JansenRitInverter(ModelInverter):
         The channels or regions that are inverted each by itself.
     prior_, fixed_, features_, method_, bank_, node_names_, lead_field_, ch_names_
         As of :class:`ModelInverter`.
+    warnings_ : tuple of str
+        What the fit warned of, also where a log level has silenced it. Posteriors have
+        these warnings too.
     n_features_in_ : int
         Second dimension of X, where X is an array.
 

@@ -95,6 +95,9 @@ class SGMInverter(ModelInverter):
         From regions to channels, with the reference and projections of the recording.
     ch_names_ : tuple of str | None
         The channels, with a lead field.
+    warnings_ : tuple of str
+        What the fit warned of, also where a log level has silenced it. Posteriors have
+        these warnings too.
     n_features_in_ : int
         Second dimension of X, where X is an array.
 

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._checks import listing
 from .._region_names import normalize_region_name
+from .._warnings import keep_warnings
 from ..diagnostics import Calibration
 from ..inference import Posterior
 from ..simulation._run import summarize
@@ -71,8 +72,9 @@ class InverterPlots:
     ):
         """Add a section with what was found to a report of MNE-Python.
 
-        The section holds the settings, the table of parameters, figures of the first
-        ten observations' posteriors and predicted spectra, and the calibration.
+        The section holds the warnings, the settings, the table of parameters, figures
+        of the first ten observations' posteriors and predicted spectra, and the
+        calibration.
 
         Parameters
         ----------
@@ -104,11 +106,11 @@ class InverterPlots:
         """
         _check_report(report, posterior, calibration, tags)
         check_is_fitted(self)
-        x, obs_names, *_ = read_features(self, X)
+        with keep_warnings() as kept:
+            x, obs_names, *_ = read_features(self, X)
         if posterior is None:
             draws = self._draw(x, self.n_draws)
-            prior = self.prior_
-            posterior = Posterior(draws, prior.names, prior.units, prior, obs_names)
+            posterior = self._make_posterior(draws, obs_names, kept)
         elif posterior.n_obs != len(x):
             raise ValueError(
                 f"The posterior is of {posterior.n_obs} observations, and X holds "
@@ -117,6 +119,7 @@ class InverterPlots:
         if isinstance(calibration, numbers.Integral):
             calibration = self.diagnose(int(calibration))
         place = {"section": title or "Model inversion", "tags": tuple(tags)}
+        _report_warnings(report, (*self.warnings_, *posterior.warnings, *kept), place)
         _report_settings(self, report, place)
         _report_posterior(report, posterior, place)
         _report_spectra(self, report, x, posterior, place)
@@ -248,6 +251,15 @@ def _check_report(report, posterior, calibration, tags):
         "calibration must be what diagnose() returns, or a number of simulations, got "
         f"{calibration!r}."
     )
+
+
+def _report_warnings(report, warnings, place):
+    """Add what may make the rest of the section wrong, if there is anything."""
+    from ..viz._report import add_html, rows_to_html
+
+    if warnings:
+        rows = [[text] for text in dict.fromkeys(warnings)]
+        add_html(report, rows_to_html(None, rows), "Warnings", **place)
 
 
 def _report_settings(inverter, report, place):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._jax import standard_jax
 from ..features import LogPSD
 
 # Steps in the unit cube for differences: large against the rounding of float32, small
@@ -203,6 +204,7 @@ def make_exact(observation):
     # Few parameters, many features: forward mode, and the value for nothing more.
     run = jax.jit(jax.jacfwd(predict, has_aux=True))
 
+    @standard_jax()
     def exact(unit):
         jacobian, value = run(jnp.asarray(unit, dtype=jnp.float32))
         return np.asarray(value), np.asarray(jacobian)

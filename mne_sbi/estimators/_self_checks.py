@@ -34,9 +34,8 @@ class InverterChecks:
             Coverage of intervals and ranks of the true values, per parameter.
         """
         theta, x = self.simulate_features(n_simulations, random_state=random_state)
-        # Shared noise would make the simulations' ranks move together.
         seed = self._check_seed(random_state)
-        unit = self.method_.sample(x, n_draws, random_state=seed, shared_noise=False)
+        unit = self.method_.sample(x, n_draws, random_state=seed)
         draws = self.prior_.from_unit(unit)
         return Calibration.from_draws(draws, theta, names=self.prior_.names)
 

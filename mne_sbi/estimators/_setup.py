@@ -105,6 +105,13 @@ def make_method(method):
     return clone(method)
 
 
+def has_network(method):
+    """Say whether a method trains a network of Keras."""
+    from ..inference import NPE, PointRegressor
+
+    return isinstance(method, (NPE, PointRegressor))
+
+
 def needs_sequences(method):
     """Say whether a method's network runs along sequences.
 

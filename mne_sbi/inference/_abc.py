@@ -11,6 +11,7 @@ from ._base import (
     check_between,
     check_theta,
     check_training,
+    make_generators,
 )
 from ._scaling import FeatureScaler
 
@@ -117,8 +118,8 @@ class RejectionABC(InferenceMethod):
             nearest = np.argsort(distance, kind="stable")[:n_accepted]
             yield self.theta_[nearest]
 
-    def sample(self, x, n_draws, *, random_state=None, shared_noise=True):
-        """Draw accepted parameters with replacement.
+    def sample(self, x, n_draws, *, random_state=None):
+        """Draw accepted parameters with replacement, independently per observation.
 
         Parameters
         ----------
@@ -128,10 +129,6 @@ class RejectionABC(InferenceMethod):
             Number of draws per observation.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness.
-        shared_noise : bool
-            Whether all observations share the same noise, so that the draws of one do
-            not depend on which others are given. Statistics over many observations,
-            such as coverage, need independent noise.
 
         Returns
         -------
@@ -139,11 +136,11 @@ class RejectionABC(InferenceMethod):
             Parameters in the unit cube.
         """
         n_draws = check_count("n_draws", n_draws)
-        rng = check_rng(random_state)
-        common = rng.random(n_draws)
+        z = self.scaler_.transform(self._check_x(x))
+        generators = make_generators(z, random_state)
         draws = []
-        for accepted in self._accept(x):
-            uniform = common if shared_noise else rng.random(n_draws)
+        for accepted, rng in zip(self._accept(x), generators, strict=True):
+            uniform = rng.random(n_draws)
             draws.append(accepted[(uniform * len(accepted)).astype(int)])
         return np.reshape(draws, (-1, n_draws, self.n_params_))
 

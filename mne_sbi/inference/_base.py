@@ -6,11 +6,16 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_count
+from .._checks import check_count, draw_seed
 from ..simulation._rows import LazyRows
 
 # Rows checked for finite values at one time: the mask of a large array is large too.
 _CHUNK = 8192
+# Waves over features, whose sums tell observations apart, and how much of a standard
+# deviation these may differ by in what counts as one observation.
+_RATES = np.linspace(0.7, 2.3, 8)
+_PHASES = np.arange(8.0)[:, np.newaxis]
+_SAME = 1e-3
 
 
 class InferenceMethod(BaseEstimator, ABC):
@@ -77,8 +82,12 @@ class InferenceMethod(BaseEstimator, ABC):
         """
 
     @abstractmethod
-    def sample(self, x, n_draws, *, random_state=None, shared_noise=True):
+    def sample(self, x, n_draws, *, random_state=None):
         """Draw from the posterior of each observation.
+
+        The draws of different observations are independent. Those of one observation
+        depend on the random state and its features, and not on which other
+        observations are given.
 
         Parameters
         ----------
@@ -88,10 +97,6 @@ class InferenceMethod(BaseEstimator, ABC):
             Number of draws per observation.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness.
-        shared_noise : bool
-            Whether all observations share the same noise, so that the draws of one do
-            not depend on which others are given. Statistics over many observations,
-            such as coverage, need independent noise.
 
         Returns
         -------
@@ -173,6 +178,38 @@ class InferenceMethod(BaseEstimator, ABC):
         x = x.reshape(len(x), -1)
         check_finite_rows("x", x)
         return x
+
+
+def make_generators(z, random_state):
+    """Make a random generator for each observation.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n_obs, n_features)
+        Standardised features.
+    random_state : None | int | numpy.random.Generator | numpy.random.RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    generators : list of numpy.random.Generator
+        Each depends on the random state and on the features of its observation: two
+        recordings have independent draws, in one call and in two, and one recording
+        has the same draws wherever it stands.
+    """
+    seed = draw_seed(random_state)
+    return [np.random.default_rng([seed, *_fingerprint(row)]) for row in z]
+
+
+def _fingerprint(row):
+    """Turn an observation into a few integers.
+
+    Not the bytes of its features: rounding, as of another platform, another gain or
+    another order of the channels, would give other draws to the same recording.
+    """
+    angles = _RATES[:, np.newaxis] * np.arcsinh(row.astype(np.float64)) + _PHASES
+    sums = np.sin(angles).sum(axis=1) / np.sqrt(len(row))
+    return np.round(sums / _SAME).astype(np.int64) + 2**31
 
 
 def check_training(theta, x, *, resampled, n_least=10):

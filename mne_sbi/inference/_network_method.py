@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_count, check_option, draw_seed
-from .._keras import isolated_seed
+from .._keras import check_can_train, isolated_seed
+from .._threads import check_not_forked, one_blas_thread
 from ._base import InferenceMethod, check_between, check_training
 from ._scaling import FeatureScaler
 from ._training_features import TrainingFeatures
@@ -97,6 +98,8 @@ class NetworkMethod(InferenceMethod):
         self : NetworkMethod
             The fitted method.
         """
+        check_can_train()
+        check_not_forked()
         self._check_settings()
         if resample is not None and refresh is not None:
             raise ValueError(
@@ -108,7 +111,7 @@ class NetworkMethod(InferenceMethod):
         self.input_shape_, self.n_params_ = shape, theta.shape[1]
         self._check_shape(shape)
         seed = draw_seed(random_state)
-        with isolated_seed(seed):
+        with isolated_seed(seed), one_blas_thread():
             self._train(
                 TrainingFeatures(x, shape, resample), theta, refresh, seed, verbose
             )
@@ -252,19 +255,30 @@ class NetworkMethod(InferenceMethod):
     def _stages(self):
         """Return the compiled stages, built from the weights if need be."""
         check_is_fitted(self, "weights_")
-        if getattr(self, "_cache", None) is None:
-            # Building draws initial weights, which must leave no trace.
+        stages = getattr(self, "_cache", None)
+        if stages is None:
+            # Building draws initial weights, which must leave no trace. Another thread
+            # may have built them in the meantime, or sees them with their weights.
             with isolated_seed(0):
-                self._cache = self._build()
-            self._cache["train"].set_weights(self.weights_)
-        return self._cache
+                stages = getattr(self, "_cache", None)
+                if stages is None:
+                    stages = self._build()
+                    stages["train"].set_weights(self.weights_)
+                    self._cache = stages
+        return stages
 
     def _scale_observed(self, x):
         """Check observed features and map them to the network's input."""
+        return self._project(self._standardise(x))
+
+    def _standardise(self, x):
+        """Check observed features and standardise them, shape (n_obs, n_features)."""
+        return self.scaler_.standardise(self._check_x(x))
+
+    def _project(self, z):
+        """Map standardised features to the network's input."""
         from ._training import in_blocks
 
-        x = self._check_x(x)
-        z = self.scaler_.standardise(x)
         if self.scaler_.components is not None:
             z = in_blocks(self._stages()["project"], z)
         return self._as_input(z)

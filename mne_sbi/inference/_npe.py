@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .._checks import check_count, check_option, check_rng
-from ._base import check_between, check_hidden, check_theta
+from .._checks import check_count, check_option
+from ._base import check_between, check_hidden, check_theta, make_generators
 from ._network_method import NetworkMethod
 
 # Rows of (observation, draw) per compiled call of the sampler.
@@ -172,8 +172,8 @@ class NPE(NetworkMethod):
         y = self._targets(theta)
         return self._log_ratio(self._stages(), z, y).astype(np.float64)
 
-    def sample(self, x, n_draws, *, random_state=None, shared_noise=True):
-        """Draw from the posterior of each observation.
+    def sample(self, x, n_draws, *, random_state=None):
+        """Draw from the posterior of each observation, independently.
 
         Parameters
         ----------
@@ -183,10 +183,6 @@ class NPE(NetworkMethod):
             Number of draws per observation.
         random_state : None | int | numpy.random.Generator | numpy.random.RandomState
             Source of randomness.
-        shared_noise : bool
-            Whether all observations share the same noise, so that the draws of one do
-            not depend on which others are given. Statistics over many observations,
-            such as coverage, need independent noise.
 
         Returns
         -------
@@ -196,23 +192,23 @@ class NPE(NetworkMethod):
         from ._training import in_blocks
 
         n_draws = check_count("n_draws", n_draws)
-        z = self._scale_observed(x)
+        z = self._standardise(x)
+        generators = make_generators(z, random_state)
         stages, head = self._stages(), self._head_class
-        conditions = in_blocks(stages["condition"], z)
+        conditions = in_blocks(stages["condition"], self._project(z))
         n_noise = self.n_params_ + head.N_EXTRA_NOISE
-        rng = check_rng(random_state)
-
-        def draw_noise(n):
-            return head.shape_noise(rng.random((n, n_noise))).astype(np.float32)
-
-        common = draw_noise(n_draws) if shared_noise else None
         draws = np.empty((len(z) * n_draws, self.n_params_))
         for start in range(0, len(draws), _DRAW_BLOCK):
             # Gathered block by block: all conditions at once would fill the memory.
             pairs = np.arange(start, min(start + _DRAW_BLOCK, len(draws)))
+            rows, counts = np.unique(pairs // n_draws, return_counts=True)
+            noise = [
+                generators[row].random((count, n_noise))
+                for row, count in zip(rows, counts, strict=True)
+            ]
             y = in_blocks(
                 stages["inverse"],
-                common[pairs % n_draws] if shared_noise else draw_noise(len(pairs)),
+                head.shape_noise(np.concatenate(noise)),
                 conditions[pairs // n_draws],
                 block=_DRAW_BLOCK,
             )
@@ -220,7 +216,7 @@ class NPE(NetworkMethod):
         return draws.reshape(len(z), n_draws, self.n_params_)
 
     def predict(self, x):
-        """Estimate the posterior mean in the unit cube, from 256 fixed draws.
+        """Estimate the posterior mean in the unit cube, from 256 draws.
 
         Parameters
         ----------

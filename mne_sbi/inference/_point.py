@@ -129,12 +129,12 @@ class PointRegressor(NetworkMethod):
         out = in_blocks(self._stages()["train"], z).astype(np.float64)
         return np.clip(out * _UNIFORM_SD + 0.5, 0.0, 1.0)
 
-    def sample(self, x, n_draws, *, random_state=None, shared_noise=True):
+    def sample(self, x, n_draws, *, random_state=None):
         """Raise an error: a point estimate has no posterior.
 
         Parameters
         ----------
-        x, n_draws, random_state, shared_noise : object
+        x, n_draws, random_state : object
             Ignored.
         """
         raise NotImplementedError(_NO_POSTERIOR)

@@ -10,13 +10,16 @@ import numpy as np
 from .._checks import check_array, check_one_per, did_you_mean, write_atomically
 from .._npz import UNREADABLE
 from .._priors import Prior
+from .._warnings import count_warnings
 from ._posterior_tables import (
     posterior_to_xarray,
     summarize_posterior,
     widen_posterior,
 )
 
-_FORMAT = "mne_sbi posterior 1"
+_FORMAT = "mne_sbi posterior 2"
+# Format 1 has no warnings.
+_FORMATS = ("mne_sbi posterior 1", _FORMAT)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -36,6 +39,9 @@ class Posterior:
         the posterior is, and plots show the prior's range.
     obs_names : sequence of str | None
         Names of the observations, such as subjects.
+    warnings : sequence of str
+        What may make these draws wrong: the warnings of the inverter's fit and of
+        reading the recordings, also those that a log level has silenced.
 
     Examples
     --------
@@ -54,6 +60,7 @@ class Posterior:
     units: tuple
     prior: Prior | None = None
     obs_names: tuple | None = None
+    warnings: tuple = ()
 
     def __post_init__(self):
         draws = check_array("draws", self.draws, shape=(None, None, None)).copy()
@@ -89,8 +96,13 @@ class Posterior:
                     f"obs_names must be {len(draws)} different names, one per "
                     f"observation, got {obs_names}."
                 )
+        if isinstance(self.warnings, str):
+            raise TypeError(
+                f"warnings must be a list of strings, got {self.warnings!r}."
+            )
         checked = {"draws": draws, "names": names, "units": units}
-        for name, value in (checked | {"obs_names": obs_names}).items():
+        checked |= {"obs_names": obs_names, "warnings": tuple(map(str, self.warnings))}
+        for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -165,6 +177,7 @@ class Posterior:
             self.units,
             prior=self.prior,
             obs_names=obs_names,
+            warnings=self.warnings,
         )
 
     def _index_of(self, name):
@@ -189,7 +202,7 @@ class Posterior:
         )
         return (
             f"<Posterior | {self.n_obs} observation{plural}, {self.n_draws} draws each,"
-            f" of {parameters}>"
+            f" of {parameters}{count_warnings(self)}>"
         )
 
     def summary(self, level=0.9):
@@ -207,7 +220,8 @@ class Posterior:
             ``parameter``, ``unit``, ``mean``, ``sd``, ``median``, ``lower``, ``upper``
             and, if there is a prior, ``contraction``: one minus the ratio of posterior
             to prior variance, that is, 0 where the data say nothing and 1 where they
-            say everything.
+            say everything. If there are :attr:`warnings`, a column of that name holds
+            their number, and ``table.attrs["warnings"]`` the texts.
         """
         return summarize_posterior(self, level)
 
@@ -224,7 +238,9 @@ class Posterior:
         table : pandas.DataFrame
             The index ``obs`` holds the observations' names, or numbers. Each parameter
             has three columns in its SI unit: ``tau_e``, the posterior mean, and
-            ``tau_e_lower`` and ``tau_e_upper``, the ends of the interval.
+            ``tau_e_lower`` and ``tau_e_upper``, the ends of the interval. If there are
+            :attr:`warnings`, a column of that name holds their number, and
+            ``table.attrs["warnings"]`` the texts.
         """
         return widen_posterior(self, level)
 
@@ -351,6 +367,7 @@ class Posterior:
             "units": self.units,
             "obs_names": self.obs_names,
             "prior": None if self.prior is None else self.prior.to_dict(),
+            "warnings": self.warnings,
         }
         with write_atomically(fname, overwrite) as path:
             np.savez(path, draws=self.draws, contents=json.dumps(contents))
@@ -389,7 +406,7 @@ def read_posterior(fname):
             f"{fname} is damaged or not a posterior. Posterior.save() writes such "
             "files."
         ) from exc
-    if found != _FORMAT:
+    if found not in _FORMATS:
         raise ValueError(
             f"{fname} does not hold a posterior in a format that this version reads: "
             f"expected {_FORMAT!r}, found {found!r}."

@@ -37,7 +37,7 @@ def summarize_posterior(posterior, level):
     }
     if posterior.prior is not None:
         columns["contraction"] = contraction(posterior).ravel()
-    return pd.DataFrame(columns)
+    return _note_warnings(pd.DataFrame(columns), posterior)
 
 
 def widen_posterior(posterior, level):
@@ -64,7 +64,15 @@ def widen_posterior(posterior, level):
         columns[f"{name}_lower"] = lower[:, i]
         columns[f"{name}_upper"] = upper[:, i]
     index = pd.Index(label_observations(posterior), name="obs")
-    return pd.DataFrame(columns, index=index)
+    return _note_warnings(pd.DataFrame(columns, index=index), posterior)
+
+
+def _note_warnings(table, posterior):
+    """Put the number of warnings, if there are any, where a reader sees it."""
+    if posterior.warnings:
+        table["warnings"] = len(posterior.warnings)
+        table.attrs["warnings"] = list(posterior.warnings)
+    return table
 
 
 def posterior_to_xarray(posterior):
@@ -109,6 +117,8 @@ def posterior_to_xarray(posterior):
         "inference_library": "mne_sbi",
         "inference_library_version": version("mne-sbi"),
     }
+    if posterior.warnings:
+        attrs["warnings"] = "\n".join(posterior.warnings)
     return xarray.Dataset(variables, coords=coords, attrs=attrs)
 
 

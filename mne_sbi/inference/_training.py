@@ -5,7 +5,9 @@ import math
 
 import numpy as np
 
-from .._keras import import_keras
+from .._jax import standard_jax
+from .._keras import exclusive_keras, import_keras
+from .._threads import check_not_forked
 
 keras = import_keras()
 
@@ -54,7 +56,8 @@ def in_blocks(stage, *arrays, block=BLOCK):
     result : ndarray, shape (n, ...)
         Float32.
     """
-    n = len(arrays[0])
+    check_not_forked()
+    n, run = len(arrays[0]), _make_runner(stage)
     results = []
     for start in range(0, max(n, 1), block):
         rows = [np.asarray(a[start : start + block], np.float32) for a in arrays]
@@ -64,9 +67,65 @@ def in_blocks(stage, *arrays, block=BLOCK):
                 np.concatenate([a, np.zeros((block - n_rows, *a.shape[1:]), a.dtype)])
                 for a in rows
             ]
-        out = stage.predict_on_batch(rows if len(rows) > 1 else rows[0])
-        results.append(np.asarray(out)[:n_rows])
+        results.append(np.asarray(run(rows if len(rows) > 1 else rows[0]))[:n_rows])
     return np.concatenate(results)
+
+
+def _make_runner(stage):
+    """Return a function from a block of inputs to the model's outputs.
+
+    :meth:`keras.Model.predict_on_batch` moves the weights in and out of the model at
+    each call, which two threads cannot do at once. With JAX the model is evaluated as a
+    pure function of its weights instead.
+    """
+    if keras.backend.backend() != "jax":
+
+        def run(inputs):
+            with exclusive_keras():
+                return stage.predict_on_batch(inputs)
+
+        return run
+
+    compiled = _compile(stage)
+    weights = [
+        [v.value for v in variables]
+        for variables in (stage.trainable_variables, stage.non_trainable_variables)
+    ]
+
+    def run(inputs):
+        arrays = inputs if isinstance(inputs, list) else [inputs]
+        shapes = tuple(array.shape for array in arrays)
+        if shapes in compiled.known:
+            with standard_jax():
+                return compiled(*weights, inputs)
+        # Traced by one thread, in single precision.
+        with exclusive_keras():
+            out = compiled(*weights, inputs)
+            compiled.known.add(shapes)
+        return out
+
+    return run
+
+
+def _compile(stage):
+    """Return the compiled pure function of a model, made once."""
+    compiled = getattr(stage, "_compiled", None)
+    if compiled is None:
+        compiled = stage._compiled = _Compiled(stage)
+    return compiled
+
+
+class _Compiled:
+    """A model as a compiled function of weights and inputs, without side effects."""
+
+    def __init__(self, stage):
+        import jax
+
+        self.known = set()
+        self._run = jax.jit(lambda *args: stage.stateless_call(*args)[0])
+
+    def __call__(self, trainable, others, inputs):
+        return self._run(trainable, others, inputs)
 
 
 def read_weights(model):

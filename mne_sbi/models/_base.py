@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._checks import check_array, did_you_mean
+from .._jax import standard_jax
 from .._parameters import check_not_far
 
 # How many simulations the default `simulate_batch` runs in one compiled call.
@@ -80,6 +81,7 @@ class ForwardModel(BaseEstimator, ABC):
             a pure JAX function of its arguments.
         """
 
+    @standard_jax()
     def simulate_batch(self, params, key):
         """Simulate many draws.
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from .._checks import check_array, check_option
 from .._connectome import Connectome
+from .._jax import standard_jax
 from ._base import ForwardModel
 from ._jansen_rit_parameters import (
     DEFAULT_FREE,
@@ -243,6 +244,7 @@ class JansenRit(ForwardModel):
         params = {name: jnp.asarray(v)[np.newaxis] for name, v in params.items()}
         return integrate(grid, params, key[np.newaxis])[0]
 
+    @standard_jax()
     def simulate_batch(self, params, key):
         """Simulate many draws side by side.
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._checks import check_array
+from .._jax import standard_jax
 from .._lead_field import LeadField
 from .._parameters import Parameter
 from .._region_names import normalize_region_name
@@ -245,6 +246,7 @@ class Recorded(ForwardModel):
         z = self._inner.simulate(inner, key)
         return run(z, own, jax.random.fold_in(key, _NOISE_KEY))
 
+    @standard_jax()
     def simulate_batch(self, params, key):
         """Simulate many recordings; see :meth:`ForwardModel.simulate_batch`."""
         import jax

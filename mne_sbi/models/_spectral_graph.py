@@ -4,6 +4,7 @@ import numpy as np
 
 from .._checks import check_array, check_option
 from .._connectome import Connectome
+from .._jax import standard_jax
 from .._threads import one_blas_thread
 from ._base import ForwardModel
 from ._sgm_batch import simulate_from_table
@@ -221,6 +222,7 @@ class SpectralGraphModel(ForwardModel):
                 power[i] = self._magnitude(row, np) ** 2
         return power
 
+    @standard_jax()
     def simulate_batch(self, params, key=None):
         """Compute many power spectra with the chosen engine.
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from .._checks import check_array, check_option
 from .._connectome import Connectome
+from .._jax import standard_jax
 from ._base import ForwardModel
 from ._wilson_cowan_parameters import (
     DEFAULT_FREE,
@@ -248,6 +249,7 @@ class WilsonCowanNetwork(ForwardModel):
             return super().check_valid(params)
         return self.find_stable(params)
 
+    @standard_jax()
     def find_stable(self, params):
         """Say for which parameters activity without noise comes to rest.
 
@@ -330,6 +332,7 @@ class WilsonCowanNetwork(ForwardModel):
 
         return integrate(make_grid(self), params, key)
 
+    @standard_jax()
     def simulate_batch(self, params, key):
         """Simulate many draws.
 

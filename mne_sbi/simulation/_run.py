@@ -1,6 +1,5 @@
 """Make simulations in chunks, each a pure function of model, prior, seed and number."""
 
-import contextlib
 import platform
 import threading
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from .._checks import draw_seed
-from .._threads import one_blas_thread
+from .._jax import standard_jax
+from .._threads import check_not_forked, one_blas_thread
 from .._warnings import warn_user
 from ._bank import SimulationBank
 from ._folder import (
@@ -106,7 +106,6 @@ def simulate(
     RuntimeError
         If no simulation is finite.
     """
-    from joblib import Parallel
     from mne.utils import use_log_level
 
     is_integer = isinstance(n_simulations, (int, np.integer))
@@ -115,26 +114,25 @@ def simulate(
             f"n_simulations must be a positive integer, got {n_simulations!r}."
         )
     n_simulations = int(n_simulations)
+    check_not_forked()
     recipe = make_recipe(model, prior, features, fixed, nodes)
     # A folder that is there may have a seed.
     may_have_seed = fname is not None and random_state is None
     seed = None if may_have_seed else draw_seed(random_state)
-    # Chunks in parallel, BLAS in one thread each; or the other way round.
-    parallel = Parallel(n_jobs=n_jobs, prefer="threads").n_jobs != 1
-    limit = one_blas_thread() if parallel else contextlib.nullcontext()
-    with use_log_level(verbose), limit:
+    # Bits depend on the threads of BLAS, which are one in each chunk whatever n_jobs.
+    with use_log_level(verbose), one_blas_thread():
         if fname is not None:
             return _simulate_to_folder(
-                recipe, seed, n_simulations, fname, overwrite, n_jobs, parallel
+                recipe, seed, n_simulations, fname, overwrite, n_jobs
             )
-        return _simulate_to_memory(recipe, seed, n_simulations, n_jobs, parallel)
+        return _simulate_to_memory(recipe, seed, n_simulations, n_jobs)
 
 
 def _chunk_size(model):
     return min(_CHUNK, model.chunk_size)
 
 
-def _simulate_to_memory(recipe, seed, n_simulations, n_jobs, parallel):
+def _simulate_to_memory(recipe, seed, n_simulations, n_jobs):
     """Make a bank in memory."""
     from joblib import Parallel, delayed
     from mne.utils import ProgressBar
@@ -143,7 +141,7 @@ def _simulate_to_memory(recipe, seed, n_simulations, n_jobs, parallel):
     recipe.model.prepare()
     pool = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     made = pool(
-        delayed(_simulate_chunk)(recipe, seed, chunk, size, parallel)
+        delayed(_simulate_chunk)(recipe, seed, chunk, size)
         for chunk, size in enumerate(sizes)
     )
     theta, parts, n_excluded = [], [], 0
@@ -160,9 +158,7 @@ def _simulate_to_memory(recipe, seed, n_simulations, n_jobs, parallel):
     return SimulationBank(np.concatenate(theta), x, valid, recipe.prior, provenance)
 
 
-def _simulate_to_folder(
-    recipe, seed, n_simulations, fname, overwrite, n_jobs, parallel
-):
+def _simulate_to_folder(recipe, seed, n_simulations, fname, overwrite, n_jobs):
     """Make the chunks of a bank on disk that are not there."""
     from joblib import Parallel, delayed
     from mne.utils import ProgressBar, logger
@@ -197,9 +193,7 @@ def _simulate_to_folder(
     if len(missing):
         recipe.model.prepare()
         made = pool(
-            delayed(_store_chunk)(
-                folder, label, recipe, seed, int(chunk), sizes[chunk], parallel
-            )
+            delayed(_store_chunk)(folder, label, recipe, seed, int(chunk), sizes[chunk])
             for chunk in missing
         )
         for _ in ProgressBar(made, max_value=len(missing), mesg="Simulating"):
@@ -257,7 +251,7 @@ def _report(valid, n_excluded):
         )
 
 
-def _store_chunk(folder, label, recipe, seed, chunk, size, parallel):
+def _store_chunk(folder, label, recipe, seed, chunk, size):
     """Simulate one chunk and write it, unless another process did so."""
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -267,7 +261,7 @@ def _store_chunk(folder, label, recipe, seed, chunk, size, parallel):
     fname = chunk_file(folder, chunk)
     if check_chunk(fname, label, size):
         return
-    theta, x, n_refused = _simulate_chunk(recipe, seed, chunk, size, parallel)
+    theta, x, n_refused = _simulate_chunk(recipe, seed, chunk, size)
     arrays = {"theta": theta, "valid": _find_finite(x, size)}
     if x is not None:
         arrays["x"] = x
@@ -280,7 +274,8 @@ def _store_chunk(folder, label, recipe, seed, chunk, size, parallel):
             raise
 
 
-def _simulate_chunk(recipe, seed, chunk, size, parallel=False):
+@standard_jax()
+def _simulate_chunk(recipe, seed, chunk, size):
     """Simulate one chunk; a pure function of its arguments.
 
     Returns
@@ -294,7 +289,7 @@ def _simulate_chunk(recipe, seed, chunk, size, parallel=False):
     """
     model = recipe.model
     # In a process of its own, nobody has limited BLAS or read the model's tables.
-    with one_blas_thread() if parallel else contextlib.nullcontext():
+    with one_blas_thread():
         with _PREPARING:
             model.prepare()
         theta, n_refused = _draw_valid(recipe, seed, chunk, size)

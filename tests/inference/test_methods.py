@@ -153,6 +153,63 @@ def test_rows_do_not_depend_on_others(name, fitted):
     assert together.dtype == np.float64
 
 
+def largest_correlation(draws):
+    """Largest |r| between draws of two observations, over pairs and parameters."""
+    return max(
+        np.abs(np.corrcoef(column) - np.eye(len(column))).max()
+        for column in np.moveaxis(draws, 2, 0)
+    )
+
+
+@pytest.mark.parametrize("name", ["spline", "mixture", "abc"])
+def test_draws_of_different_observations_are_independent(name, fitted):
+    method = fitted[name]
+    _, x = simulate(4, 1)
+    x[1] = x[0] + 0.01  # nearly the same recording, and the same posterior
+    together = method.sample(x, 1000, random_state=5)
+    assert largest_correlation(together) < 0.1
+    loaded = type(method).from_state(*method.get_state())
+    for other in (method, loaded):
+        alone = [other.sample(row[np.newaxis], 1000, random_state=5) for row in x]
+        np.testing.assert_allclose(np.concatenate(alone), together, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["spline", "mixture", "abc"])
+def test_one_observation_has_the_same_draws_wherever_it_stands(name, fitted):
+    method = fitted[name]
+    _, x = simulate(5, 2)
+    first = method.sample(x, 300, random_state=3)
+    order = [3, 1, 4, 0, 2]
+    # Rounding is no other recording.
+    again = method.sample(x[order] * (1 + 1e-6), 300, random_state=3)
+    np.testing.assert_allclose(again, first[order], atol=1e-4)
+    # Fewer draws are the first of more; another seed gives others.
+    fewer = method.sample(x, 7, random_state=3)
+    np.testing.assert_allclose(fewer, first[:, :7], atol=1e-6)
+    other = method.sample(x, 300, random_state=4)
+    for ours, theirs in zip(first, other, strict=True):
+        assert largest_correlation(np.stack([ours, theirs])) < 0.25
+
+
+def test_intervals_of_differences_and_means_hold():
+    """Of 90 %, over 500 pairs and 500 groups of twelve, in probit space."""
+    method = NPE(density="mixture", max_iter=10, learning_rate=3e-3)
+    method.fit(*simulate(6000, 0), random_state=0)
+    theta, x = simulate(6000, 5)
+    # With 99 draws, the 5th and the 95th of them hold 90 % on average.
+    draws, truth = ndtri(method.sample(x, 99, random_state=0)), ndtri(theta)
+    pairs = draws[:1000].reshape(500, 2, 99, 2)
+    true_pairs = truth[:1000].reshape(500, 2, 2)
+    groups = draws.reshape(500, 12, 99, 2)
+    for value, true in (
+        (pairs[:, 0] - pairs[:, 1], true_pairs[:, 0] - true_pairs[:, 1]),
+        (groups.mean(axis=1), truth.reshape(500, 12, 2).mean(axis=1)),
+    ):
+        lower, upper = np.quantile(value, [0.05, 0.95], axis=1, method="weibull")
+        held = ((lower < true) & (true < upper)).mean()
+        assert 0.87 < held < 0.93
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_copies_say_the_same(name, fitted):
     method = fitted[name]

@@ -172,3 +172,38 @@ def test_bad_arguments(change, message):
 def test_bad_level():
     with pytest.raises(ValueError, match="between 0 and 1"):
         make().interval(90)
+
+
+def test_warnings_are_kept_and_shown(tmp_path):
+    texts = ("The recording is short.", "The connectome is synthetic.")
+    quiet = make()
+    posterior = Posterior(
+        quiet.draws, PRIOR.names, PRIOR.units, PRIOR, quiet.obs_names, texts
+    )
+    assert quiet.warnings == () and "warning" not in repr(quiet)
+    assert posterior["s2"].warnings == posterior[1:].warnings == texts
+    assert "2 warnings" in repr(posterior) and "1 warning," in repr(
+        Posterior(quiet.draws, PRIOR.names, PRIOR.units, warnings=texts[:1])
+    )
+    for table in (posterior.summary(), posterior.to_data_frame()):
+        assert (table["warnings"] == 2).all()
+        assert table.attrs["warnings"] == list(texts)
+    assert "warnings" not in quiet.summary() and "warnings" not in quiet.to_data_frame()
+    posterior.save(tmp_path / "posterior.npz")
+    assert read_posterior(tmp_path / "posterior.npz").warnings == texts
+    with pytest.raises(TypeError, match="warnings must be a list"):
+        Posterior(quiet.draws, PRIOR.names, PRIOR.units, warnings="short")
+
+
+def test_files_of_format_1_have_no_warnings(tmp_path):
+    import json
+
+    make().save(tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz") as arrays:
+        draws, contents = arrays["draws"], json.loads(str(arrays["contents"]))
+    del contents["warnings"]
+    contents["format"] = "mne_sbi posterior 1"
+    np.savez(tmp_path / "old.npz", draws=draws, contents=json.dumps(contents))
+    old = read_posterior(tmp_path / "old.npz")
+    assert old.warnings == ()
+    np.testing.assert_array_equal(old.draws, draws)
