@@ -69,7 +69,9 @@ def damage_named(fname, kind, writer):
         raise FileNotFoundError(f"There is no file {fname}.")
     try:
         yield
-    except (OtherFormatError, NotEnoughMemoryError, PermissionError):
+    except OtherFormatError as exc:
+        raise ValueError(*exc.args) from None
+    except (NotEnoughMemoryError, PermissionError):
         raise
     # Damaged bytes can make any step fail, in any way.
     except Exception as exc:
