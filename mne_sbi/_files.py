@@ -388,7 +388,7 @@ def _find_in_hdf5(file):
     places = {}
     with h5py.File(file, "r") as hdf5:
         for name in hdf5:
-            stored = check_plain(hdf5, name).id
+            stored = get_own(hdf5, name).id
             start, n_bytes = stored.get_offset(), stored.get_storage_size()
             if start is None and n_bytes:
                 raise ValueError(f"{name} is not in one piece.")
@@ -396,20 +396,20 @@ def _find_in_hdf5(file):
     return places
 
 
-def check_plain(group, name):
-    """Return a dataset of an HDF5 file whose bytes are in the file itself.
+def get_own(group, name):
+    """Return a group or dataset of an HDF5 file whose bytes are in the file itself.
 
     Parameters
     ----------
     group : h5py.Group
         The file, or a group in it.
     name : str
-        Name of the dataset, directly in the group.
+        A name directly in the group.
 
     Returns
     -------
-    dataset : h5py.Dataset
-        The dataset.
+    found : h5py.Group | h5py.Dataset
+        What has this name.
 
     Raises
     ------
@@ -418,14 +418,12 @@ def check_plain(group, name):
     """
     import h5py
 
-    link = group.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink):
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"{name} is a link.")
-    dataset = group[name]
-    is_plain = isinstance(dataset, h5py.Dataset)
-    if not is_plain or dataset.is_virtual or dataset.external:
-        raise ValueError(f"{name} is no dataset of the file itself.")
-    return dataset
+    found = group[name]
+    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
+        raise ValueError(f"{name} is in other files.")
+    return found
 
 
 def read_file(fname, version):
