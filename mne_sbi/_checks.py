@@ -7,15 +7,28 @@ raises an error that says what was given, what was expected and what to type.
 import difflib
 import numbers
 import os
+import re
+import stat
+import time
 import uuid
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 # Keras and JAX take seeds that fit a signed 32-bit integer.
 _SEED_END = 2**31 - 1
+_EXISTS = "{} exists already. Use overwrite=True to replace it."
+# Names of files that are not complete yet.
+_TEMPORARY = re.compile(r"\..*-[0-9a-f]{32}\.mne_sbi(\.\w+)?\Z")
+# Seconds without a change after which such a file is of a process that was killed.
+_ABANDONED = 86_400
 
 
 def did_you_mean(name, options):
@@ -398,16 +411,18 @@ def write_atomically(fname, overwrite=False):
     Parameters
     ----------
     fname : path-like
-        The file to write. Its folder must exist.
+        The file to write. Its folder must exist. Where it is a link, the file that it
+        points to is written.
     overwrite : bool
-        Replace an existing file.
+        Replace an existing file, whose permissions are kept.
 
     Yields
     ------
     path : pathlib.Path
-        Where to write instead: a new name in the same folder with the same suffix.
+        Where to write instead: an empty file in the same folder with the same suffix.
         When the block ends, that file takes the place of ``fname``; when the block
-        raises, it is removed and an existing ``fname`` stays as it was.
+        raises, it is removed and an existing ``fname`` stays as it was. What a process
+        that was killed left in the folder is removed, too.
 
     Raises
     ------
@@ -416,22 +431,79 @@ def write_atomically(fname, overwrite=False):
     FileNotFoundError
         If the folder does not exist.
     """
-    fname = Path(fname)
-    if not fname.parent.is_dir():
+    if not Path(fname).parent.is_dir():
         raise FileNotFoundError(
-            f"The folder of {fname} does not exist. Create {fname.parent} first."
+            f"The folder of {fname} does not exist. Create {Path(fname).parent} first."
         )
-    if fname.exists() and not overwrite:
-        raise FileExistsError(
-            f"{fname} exists already. Use overwrite=True to replace it."
-        )
-    # In the same folder, because a rename is atomic only inside one file system.
-    temporary = fname.with_name(f".{fname.stem}-{uuid.uuid4().hex}{fname.suffix}")
+    target = Path(os.path.realpath(fname))
+    if target.exists() and not overwrite:
+        raise FileExistsError(_EXISTS.format(fname))
+    remove_leftovers(target.parent)
+    temporary, lock = _make_temporary(target)
     try:
+        mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
+        # Nobody else may read meanwhile what only the owner may read afterwards.
+        os.chmod(temporary, mode | stat.S_IWUSR | stat.S_IRUSR)
         yield temporary
         # Without this, a loss of power after the rename could leave an empty file.
         with open(temporary, "rb+") as handle:
             os.fsync(handle.fileno())
-        os.replace(temporary, fname)
+        os.chmod(temporary, mode)
+        if overwrite:
+            os.replace(temporary, target)
+        else:
+            _put_in_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _make_temporary(target):
+    """Make an empty file next to another one; return its path and its lock."""
+    while True:
+        # In the same folder, because a rename is atomic only inside one file system.
+        name = f".{target.stem}-{uuid.uuid4().hex}.mne_sbi{target.suffix}"
+        temporary = target.with_name(name)
+        lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        if fcntl is None:
+            os.close(lock)
+            return temporary, None
+        with suppress(OSError):  # disks without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        # Another process may have taken it for a leftover before it was locked.
+        if temporary.exists():
+            return temporary, lock
+        os.close(lock)
+
+
+def _put_in_place(temporary, target):
+    """Rename a file, unless the new name is taken since it was looked for."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError as exc:
+        raise FileExistsError(_EXISTS.format(target)) from exc
+    except OSError:  # disks without hard links
+        os.replace(temporary, target)
+
+
+def remove_leftovers(folder):
+    """Remove files that killed processes left half written in a folder."""
+    for path in Path(folder).glob(".*-*.mne_sbi*"):
+        if _TEMPORARY.match(path.name):
+            with suppress(OSError), open(path, "rb+") as file:
+                if _is_abandoned(file):
+                    path.unlink()
+
+
+def _is_abandoned(file):
+    """Say whether no process writes a file any more."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    except BlockingIOError:
+        return False
+    except OSError:  # disks without locks
+        pass
+    return time.time() - os.fstat(file.fileno()).st_mtime > _ABANDONED

@@ -7,13 +7,13 @@ import hashlib
 import numpy as np
 
 from ._checks import check_array, did_you_mean, listing
+from ._files import read_npz, save_npz
 from ._frozen import SameByContent
-from ._npz import read_npz, save_npz
 from ._region_names import normalize_region_name
 
 # No fibre in a human head is longer; a larger number is in millimetres.
 _LONGEST = 1.0  # m
-_FORMAT = "mne_sbi connectome 1"
+_FORMAT = "mne_sbi connectome 2"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -331,14 +331,7 @@ def read_connectome(fname):
     ValueError
         If the file is damaged or holds something else.
     """
-    content = read_npz(
-        fname,
-        ("weights", "lengths", "names", "description", "synthetic"),
-        version=_FORMAT,
-        kind="connectome",
-        writer="Connectome.save()",
-    )
-    return Connectome.from_dict(content)
+    return read_npz(fname, Connectome, version=_FORMAT, kind="a connectome")
 
 
 def _check_strings(names):

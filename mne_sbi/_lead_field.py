@@ -8,12 +8,12 @@ import sys
 import numpy as np
 
 from ._checks import check_array, did_you_mean, listing
+from ._files import read_npz, save_npz
 from ._frozen import SameByContent
-from ._npz import read_npz, save_npz
 from ._region_names import normalize_region_name
 from ._sensors import brain_info, check_info, check_names, rows_for, sensor_projector
 
-_FORMAT = "mne_sbi lead field 1"
+_FORMAT = "mne_sbi lead field 2"
 _CHOICES = (
     "lead_field must be 'template', an mne.Forward (with labels=) or a LeadField. Read "
     "a file first: mne.read_forward_solution() or mne_sbi.read_lead_field(). Got"
@@ -326,14 +326,7 @@ def read_lead_field(fname):
     ValueError
         If the file is damaged or holds something else.
     """
-    content = read_npz(
-        fname,
-        ("gain", "ch_names", "node_names", "description"),
-        version=_FORMAT,
-        kind="lead field",
-        writer="LeadField.save()",
-    )
-    return LeadField.from_dict(content)
+    return read_npz(fname, LeadField, version=_FORMAT, kind="a lead field")
 
 
 def make_lead_field(lead_field, info, labels=None):

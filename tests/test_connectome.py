@@ -285,12 +285,12 @@ def test_save_and_read_refuse(tmp_path, connectome):
         with pytest.raises(ValueError, match="is damaged or not a connectome"):
             read_connectome(fname)
     altered = bytearray(content)
-    altered[len(content) // 3] ^= 255
+    altered[content.index(connectome.weights.tobytes()) + 5] ^= 1
     fname.write_bytes(altered)
     with pytest.raises(ValueError, match="is damaged or not a connectome"):
         read_connectome(fname)
     np.savez(fname, weights=np.eye(2))
-    with pytest.raises(ValueError, match="does not hold a connectome"):
+    with pytest.raises(ValueError, match="is damaged or not a connectome"):
         read_connectome(fname)
     with open(fname, "wb") as file:
         np.save(file, np.eye(2))

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "mne_sbi"
 
 FLOORS = {
     "_checks": 0,
+    "_files": 0,
     "_frozen": 0,
     "_cache": 0,
     "_threads": 0,
@@ -20,7 +21,6 @@ FLOORS = {
     "_keras": 0,
     "_jax": 0,
     "_region_names": 0,
-    "_npz": 0,
     "_sensors": 0,
     "_parameters": 1,
     "_symmetries": 1,

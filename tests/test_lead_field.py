@@ -8,9 +8,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from mne_sbi import LeadField, read_lead_field
+from mne_sbi._files import save_npz
 from mne_sbi._lead_field import make_lead_field
 from mne_sbi._region_names import normalize_region_name
 from mne_sbi.datasets import load_parcels
+from mne_sbi.testing import make_connectome
 
 CHANNELS = ("Fz", "Cz", "Pz", "Oz")
 NODES = ("lh.insula", "rh.insula", "Left-Thalamus-Proper")
@@ -137,18 +139,17 @@ def test_files_that_are_none(tmp_path, lead_field):
         with pytest.raises(ValueError, match="damaged or not a lead field"):
             read_lead_field(tmp_path / "short.npz")
     altered = bytearray(content)
-    altered[len(content) // 4] ^= 255
+    altered[content.index(lead_field.gain.tobytes()) + 5] ^= 1
     (tmp_path / "altered.npz").write_bytes(altered)
     with pytest.raises(ValueError, match="damaged or not a lead field"):
         read_lead_field(tmp_path / "altered.npz")
-    np.savez(tmp_path / "other.npz", format="mne_sbi connectome 1", a=1)
-    with pytest.raises(ValueError, match="found 'mne_sbi connectome 1'"):
+    make_connectome(3).save(tmp_path / "other.npz")
+    with pytest.raises(ValueError, match="found 'mne_sbi connectome 2'"):
         read_lead_field(tmp_path / "other.npz")
-    incomplete = {"format": "mne_sbi lead field 1", "gain": np.ones((2, 2))}
-    np.savez(tmp_path / "incomplete.npz", **incomplete)
-    with pytest.raises(
-        ValueError, match="is damaged: it lacks ch_names, description, node_names"
-    ):
+    incomplete = lead_field.to_dict()
+    del incomplete["ch_names"]
+    save_npz(tmp_path / "incomplete.npz", incomplete, version="mne_sbi lead field 2")
+    with pytest.raises(ValueError, match="damaged or not a lead field"):
         read_lead_field(tmp_path / "incomplete.npz")
 
 

@@ -15,6 +15,8 @@ from .._checks import check_option
 
 # Seconds without an answer of the server before a download counts as failed.
 TIMEOUT = 30
+# Bytes of the largest file that may come where nobody has published a size.
+LARGEST = 4 * 10**9
 
 
 class DownloadError(OSError):
@@ -274,7 +276,12 @@ def _make_downloader(entry, progress):
                     disable=not progress,
                 ) as bar,
             ):
+                left = entry.bytes or LARGEST
                 for chunk in response.iter_content(chunk_size=2**16):
+                    left -= len(chunk)
+                    if left < 0:
+                        most = format_size(entry.bytes or LARGEST)
+                        raise ValueError(f"more arrived than {most}")
                     fid.write(chunk)
                     bar.update(len(chunk))
 

@@ -14,12 +14,28 @@ import zlib
 from pathlib import Path
 
 from .._checks import listing, write_atomically
-from ._download import DownloadError, RegistryEntry, fetch_file, hash_file
+from ._download import (
+    DownloadError,
+    RegistryEntry,
+    fetch_file,
+    format_size,
+    hash_file,
+)
 from ._eeg_fmri_files import LOCK
 
 # Two public projects that use the data agree on this address; nothing else is known
 # about the files.
 BASE_URL = "http://openfmri.s3.amazonaws.com/tarballs"
+# Bytes of all files in a tarball, the others of the set included.
+LARGEST_CONTENT = 10**10
+# Headers that tarfile reads into memory, however long they are.
+_DESCRIPTIONS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 # The cleaned EEG of a run, and the positions of the electrodes wherever they are.
 _WANTED = re.compile(
     r"(?P<person>sub\d{3})/EEG/task00[12]_run00[123]/EEG_rereferenced\.mat"
@@ -166,9 +182,11 @@ def _extract(tarball, entry, scratch):
     person = entry.file.removeprefix("ds116_").removesuffix(".tgz")
     try:
         # One pass: the index of a compressed tarball costs a pass of its own.
-        with tarfile.open(tarball, "r|gz") as archive:
+        with tarfile.open(tarball, "r|gz", tarinfo=_Member) as archive:
+            n_bytes = 0
             for member in archive:
-                _check_safe(member, scratch, entry)
+                n_bytes += member.size
+                _check_safe(member, scratch, entry, n_bytes)
                 wanted = _WANTED.fullmatch(member.name.removeprefix("./"))
                 if not (wanted and member.isfile()) or wanted["person"] not in (
                     person,
@@ -181,7 +199,7 @@ def _extract(tarball, entry, scratch):
                 with archive.extractfile(member) as source, open(target, "wb") as fid:
                     shutil.copyfileobj(source, fid)
                 members[name] = target
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
         raise DownloadError(
             f"What came from {entry.url} is no whole tarball "
             f"({type(error).__name__}: {error}). Nothing was written; try again."
@@ -194,11 +212,27 @@ def _extract(tarball, entry, scratch):
     return members
 
 
-def _check_safe(member, scratch, entry):
-    """Refuse an archive with a file that would land outside of its folder.
+class _Member(tarfile.TarInfo):
+    """A member of a tarball, whose description must be small."""
+
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _DESCRIPTIONS and member.size > 2**20:
+            raise tarfile.ReadError(f"a description of {format_size(member.size)}")
+        return member
+
+
+def _check_safe(member, scratch, entry, n_bytes):
+    """Refuse an archive with a file outside of its folder, or of endless size.
 
     Such a file is never extracted here, but who made it is not to be trusted.
     """
+    if n_bytes > LARGEST_CONTENT:
+        raise DownloadError(
+            f"{entry.url} is not safe: it unpacks to more than "
+            f"{format_size(LARGEST_CONTENT)}. Nothing was written."
+        )
     # By hand: tarfile.data_filter came with Python 3.11.4. Only regular files of known
     # names are extracted, and never by their tarfile, so links need no check.
     root = scratch.resolve()

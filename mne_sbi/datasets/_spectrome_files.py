@@ -4,6 +4,7 @@ import numpy as np
 
 from .._checks import check_array
 from .._connectome import normalize_region_name
+from .._files import OtherFormatError, damage_named, get_own
 
 # The group files start with the subcortical regions, left then right.
 N_SUBCORTICAL = 18
@@ -96,11 +97,12 @@ def read_psd(fname):
     """Return power (n_subjects, n_regions, n_freqs), freqs, names and subjects."""
     import h5py
 
-    with h5py.File(fname, "r") as h5:
+    with _damage_named(fname), h5py.File(fname, "r") as h5:
         values = _main_variable(h5, fname)
-        freqs = check_array("frequencies", h5["frequencies"][()], shape=("n_freqs",))
-        names = [name.decode() for name in h5["regionx"][()]]
-        subjects = [subject.decode() for subject in h5["subject"][()]]
+        freqs = np.asarray(get_own(h5, "frequencies")[()], float)
+        names = [name.decode() for name in get_own(h5, "regionx")[()]]
+        subjects = [subject.decode() for subject in get_own(h5, "subject")[()]]
+    check_array("frequencies", freqs, shape=("n_freqs",))
     check_array(
         f"The spectra in {fname}",
         values,
@@ -114,19 +116,24 @@ def read_weights(fname):
     """Return weights (n_subjects, n_nodes, n_nodes) and names."""
     import h5py
 
-    with h5py.File(fname, "r") as h5:
+    with _damage_named(fname), h5py.File(fname, "r") as h5:
         values = _main_variable(h5, fname)
-        names = [name.decode() for name in h5["regionx"][()]]
+        names = [name.decode() for name in get_own(h5, "regionx")[()]]
     check_array(f"The weights in {fname}", values, shape=(len(names), len(names), None))
     # Adding zero turns the file's -0.0 (absent connections) into 0.0.
     return np.ascontiguousarray(values.transpose(2, 0, 1)) + 0.0, names
 
 
+def _damage_named(fname):
+    return damage_named(fname, "a NetCDF file", "fetch_spectrome()")
+
+
 def _main_variable(h5, fname):
     """Return the three-dimensional variable of a NetCDF4 file."""
-    found = [item for item in h5.values() if getattr(item, "ndim", 0) == 3]
+    items = [get_own(h5, name) for name in h5]
+    found = [item for item in items if getattr(item, "ndim", 0) == 3]
     if len(found) != 1:
-        raise ValueError(
+        raise OtherFormatError(
             f"{fname} has {len(found)} three-dimensional variables, expected one. It "
             "is not one of the files of fetch_spectrome()."
         )

@@ -213,7 +213,7 @@ def _get_model(name):
     try:
         return get_model(name)
     except (ValueError, PluginError) as exc:
-        raise RuntimeError(
+        raise PluginError(
             f"The inverter was made with the forward model {name!r}, which cannot be "
             f"loaded: {exc}"
         ) from exc

@@ -1,16 +1,12 @@
 """Fitted inverters as files."""
 
-import io
-import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from .. import inference
-from .._checks import write_atomically
-from .._npz import UNREADABLE
-from ..models import Recorded
+from .._files import damage_named, read_file, save_file
+from ..models import PluginError, Recorded
 from ._codec import Encoder, decode
 from ._inverter import ModelInverter
 from ._jansen_rit import JansenRitInverter
@@ -19,9 +15,7 @@ from ._observation import ObservationModel
 from ._sensors import make_mixing
 from ._setup import needs_sequences
 
-_FORMAT = "mne_sbi inverter"
-# Version 1 has no warnings.
-_VERSION = 2
+_FORMAT = "mne_sbi inverter 2"
 _CLASSES = {
     cls.__name__: cls for cls in (ModelInverter, SGMInverter, JansenRitInverter)
 }
@@ -68,20 +62,15 @@ def save_inverter(inverter, fname, overwrite=False):
 
     Notes
     -----
-    The file is a zip archive of ``inverter.json`` and ``arrays.npz``. It does not hold
-    the simulations, nor the objects of MNE-Python among the settings; a lead field that
-    was made of one is in it.
+    The file is a zip archive of ``content.json`` and of arrays in NumPy's format. It
+    does not hold the simulations, nor the objects of MNE-Python among the settings; a
+    lead field that was made of one is in it.
     """
     if Path(fname).suffix != ".zip":
         raise ValueError(f"The file's name must end in .zip, got {fname}.")
     encoder = Encoder()
     content = _describe(inverter, encoder)
-    arrays = io.BytesIO()
-    np.savez(arrays, **encoder.arrays)
-    with write_atomically(fname, overwrite) as temporary:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("inverter.json", json.dumps(content, indent=1))
-            archive.writestr("arrays.npz", arrays.getvalue())
+    save_file(fname, content, encoder.arrays, version=_FORMAT, overwrite=overwrite)
     _note_left_out(inverter)
 
 
@@ -145,7 +134,6 @@ def _describe(inverter, encoder):
     if hasattr(inverter, "feature_names_in_"):
         fitted["feature_names_in_"] = [str(n) for n in inverter.feature_names_in_]
     return {
-        "format": f"{_FORMAT} {_VERSION}",
         "class": cls.__name__,
         "method": method.__name__,
         "settings": {n: encoder.encode(v, f"{n}=") for n, v in kept.items()},
@@ -178,44 +166,12 @@ def read_inverter(fname):
     ValueError
         If the file is damaged, holds something else, or is of a newer version.
     """
-    fname = Path(fname)
-    if not fname.is_file():
-        raise FileNotFoundError(f"There is no file {fname}.")
-    damaged = (
-        f"{fname} is damaged or not an inverter. ModelInverter.save() writes such "
-        "files."
-    )
-    try:
-        # Opened here, so that nothing stays open whatever happens.
-        with open(fname, "rb") as file, zipfile.ZipFile(file) as archive:
-            content = json.loads(archive.read("inverter.json"))
-            stored = io.BytesIO(archive.read("arrays.npz"))
-        with np.load(stored, allow_pickle=False) as stored_arrays:
-            arrays = {name: stored_arrays[name] for name in stored_arrays.files}
-        found = str(content["format"])
-    except UNREADABLE as exc:
-        raise ValueError(damaged) from exc
-    _check_version(fname, found)
-    try:
-        return _restore(content, arrays)
-    except (KeyError, IndexError, AttributeError, TypeError, ValueError) as exc:
-        raise ValueError(damaged) from exc
-
-
-def _check_version(fname, found):
-    """Raise an error for files of another kind or of a newer version."""
-    kind, _, number = found.rpartition(" ")
-    if kind == _FORMAT and number in map(str, range(1, _VERSION + 1)):
-        return
-    if kind == _FORMAT and number.isdecimal() and int(number) > _VERSION:
-        raise ValueError(
-            f"{fname} was written by a newer version of mne_sbi (format {number}, this "
-            f"version reads {_VERSION}). Type: pip install --upgrade mne-sbi"
-        )
-    raise ValueError(
-        f"{fname} does not hold an inverter: expected the format "
-        f"'{_FORMAT} {_VERSION}', found {found!r}."
-    )
+    with damage_named(fname, "an inverter", "ModelInverter.save()"):
+        try:
+            return _restore(*read_file(fname, _FORMAT))
+        except PluginError as exc:
+            not_installed = exc
+    raise not_installed
 
 
 def _restore(content, arrays):

@@ -15,6 +15,7 @@ from .._warnings import warn_user
 from ..features import FeatureExtractor
 from ..simulation import SimulationBank, read_simulation_bank
 from ..simulation._recipe import as_model, describe_settings
+from ..simulation._source import describe_code
 
 _METHODS = {"npe": "NPE", "point": "PointRegressor", "abc": "RejectionABC"}
 # Fewer simulations cannot be split for training and validation.
@@ -272,6 +273,7 @@ def check_bank(bank, inverter):
     _check_bank_model(bank, inverter)
     _check_bank_parameters(bank, inverter)
     _check_bank_summaries(bank, inverter)
+    _check_bank_code(bank, inverter)
     made_with = bank.provenance.get("settings")
     if made_with is not None:
         asked = describe_settings(inverter.model_)
@@ -313,6 +315,20 @@ def _check_bank_model(bank, inverter):
         raise ValueError(
             f"The simulations are of the model {found[1]}, not of {mine}. Give that "
             "model, or simulate again with simulations=None."
+        )
+
+
+def _check_bank_code(bank, inverter):
+    """Warn of models and features whose source changed since they simulated."""
+    made = bank.provenance.get("code", {})
+    features = inverter.observation_.simulated_features
+    asked = describe_code(inverter.model_, features)
+    other = [n for n in asked if n in made and made[n] != asked[n]]
+    if other:
+        warn_user(
+            f"The code of {' and '.join(other)} has changed since the simulations were "
+            "made, which may make every answer wrong. Simulate again with "
+            "simulations=None."
         )
 
 

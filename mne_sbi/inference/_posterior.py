@@ -1,14 +1,12 @@
 """Posterior: draws of named parameters for one or several observations."""
 
-import json
 import numbers
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from .._checks import check_array, check_one_per, did_you_mean, write_atomically
-from .._npz import UNREADABLE
+from .._checks import check_array, check_one_per, did_you_mean
+from .._files import damage_named, read_file, save_file
 from .._priors import Prior
 from .._warnings import count_warnings
 from ._posterior_tables import (
@@ -18,8 +16,6 @@ from ._posterior_tables import (
 )
 
 _FORMAT = "mne_sbi posterior 2"
-# Format 1 has no warnings.
-_FORMATS = ("mne_sbi posterior 1", _FORMAT)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -362,15 +358,14 @@ class Posterior:
         if not str(fname).endswith(".npz"):
             raise ValueError(f"fname must end in .npz, got {str(fname)!r}.")
         contents = {
-            "format": _FORMAT,
             "names": self.names,
             "units": self.units,
             "obs_names": self.obs_names,
             "prior": None if self.prior is None else self.prior.to_dict(),
             "warnings": self.warnings,
         }
-        with write_atomically(fname, overwrite) as path:
-            np.savez(path, draws=self.draws, contents=json.dumps(contents))
+        arrays = {"draws": self.draws}
+        save_file(fname, contents, arrays, version=_FORMAT, overwrite=overwrite)
 
 
 def read_posterior(fname):
@@ -393,24 +388,8 @@ def read_posterior(fname):
     ValueError
         If the file is damaged, or does not hold a posterior.
     """
-    if not Path(fname).is_file():
-        raise FileNotFoundError(f"There is no file {fname}.")
-    try:
-        # Opened here, because NumPy leaves a damaged file open.
-        with open(fname, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            contents = json.loads(str(arrays["contents"]))
-            draws = arrays["draws"]
-            found = contents.pop("format")
-    except UNREADABLE as exc:
-        raise ValueError(
-            f"{fname} is damaged or not a posterior. Posterior.save() writes such "
-            "files."
-        ) from exc
-    if found not in _FORMATS:
-        raise ValueError(
-            f"{fname} does not hold a posterior in a format that this version reads: "
-            f"expected {_FORMAT!r}, found {found!r}."
-        )
-    prior = contents.pop("prior")
-    prior = None if prior is None else Prior.from_dict(prior)
-    return Posterior(draws, prior=prior, **contents)
+    with damage_named(fname, "a posterior", "Posterior.save()"):
+        contents, arrays = read_file(fname, _FORMAT)
+        prior = contents.pop("prior")
+        prior = None if prior is None else Prior.from_dict(prior)
+        return Posterior(arrays["draws"], prior=prior, **contents)

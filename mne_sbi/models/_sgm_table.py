@@ -15,20 +15,19 @@ is found with :class:`NetworkStability` and computed exactly.
 
 import hashlib
 import json
-import zipfile
-import zlib
 from functools import lru_cache, partial
 
 import numpy as np
 
 from .._cache import get_cache_dir
-from .._checks import write_atomically
+from .._files import damage_named, read_file, save_file
 from .._threads import one_blas_thread
 from ._sgm_equations import _FLOOR, delayed_weights, normalized_weights
 from ._sgm_stability import loop_gain
 
 # Raise this whenever a change makes tables that lie on disk wrong.
 _VERSION = 5
+_FORMAT = "mne_sbi spectral graph table 1"
 _N_ALPHA, _N_SPEED = 8, 20
 _MAX_N_TAU = 112
 # Condition of eigenvectors up to which sums over them in single precision are good to
@@ -342,15 +341,14 @@ def _read(fname, label):
     """Read a table from disk; a damaged file, or another table, counts as absent."""
     levels = {name: {} for name in _LEVELS}
     try:
-        # Opened here, because NumPy leaves a damaged file open.
-        with open(fname, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            if str(archive["label"]) != label:
+        with damage_named(fname, "a table", "the package"):
+            content, arrays = read_file(fname, _FORMAT)
+            if content["label"] != label:
                 return None
-            for key in archive.files:
+            for key, array in arrays.items():
                 level, _, name = key.partition("/")
-                if name:
-                    levels[level][name] = archive[key]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+                levels[level][name] = array
+    except (OSError, ValueError, MemoryError):
         return None
     return levels
 
@@ -364,8 +362,8 @@ def _store(fname, label, levels):
     }
     try:
         fname.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(fname, overwrite=True) as temporary:
-            np.savez(temporary, label=label, **arrays)
+        content = {"label": label}
+        save_file(fname, content, arrays, version=_FORMAT, overwrite=True)
     except OSError as exc:
         logger.info(f"The table cannot be kept in {fname.parent}: {exc}")
 

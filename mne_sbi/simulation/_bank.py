@@ -1,19 +1,17 @@
 """A bank of simulations: parameters and summaries, in memory and on disk."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 
-from .._checks import check_array, write_atomically
+from .._checks import check_array
+from .._files import damage_named, read_file, save_file
 from .._priors import Prior
 from ._rows import LazyRows
 
-_FORMAT = "mne_sbi simulations 1"
+_FORMAT = "mne_sbi simulations 2"
 _ARRAYS = ("theta", "x", "valid")
-# Rows copied at once from a bank whose summaries are on disk.
-_BLOCK = 2048
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -149,24 +147,11 @@ class SimulationBank:
         ValueError
             If the name does not end in ``.h5``.
         """
-        import h5py
-
         if not str(fname).endswith(".h5"):
             raise ValueError(f"The file's name must end in .h5, got {fname}.")
-        contents = {"prior": self.prior.to_dict(), "provenance": self.provenance}
-        with write_atomically(fname, overwrite) as temporary:
-            with h5py.File(temporary, "w") as file:
-                file.attrs["format"] = _FORMAT
-                file.attrs["contents"] = json.dumps(contents)
-                for name in _ARRAYS:
-                    array = getattr(self, name)
-                    if not isinstance(array, LazyRows):
-                        file[name] = array
-                        continue
-                    copy = file.create_dataset(name, array.shape, array.dtype)
-                    for start in range(0, len(array), _BLOCK):
-                        rows = slice(start, min(start + _BLOCK, len(array)))
-                        copy[rows] = array[rows]
+        content = {"prior": self.prior.to_dict(), "provenance": self.provenance}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        save_file(fname, content, arrays, version=_FORMAT, overwrite=overwrite)
 
 
 def read_simulation_bank(fname):
@@ -191,33 +176,13 @@ def read_simulation_bank(fname):
     ValueError
         If it is damaged, not complete, or holds something else.
     """
-    import h5py
-
     if Path(fname).is_dir():
         from ._folder import read_bank_folder
 
         return read_bank_folder(fname)
     if not Path(fname).is_file():
         raise FileNotFoundError(f"There is no file or folder {fname}.")
-    damaged = (
-        f"{fname} is damaged or not a simulation bank. SimulationBank.save() writes "
-        "such files."
-    )
-    try:
-        with h5py.File(fname, "r") as file:
-            found = str(file.attrs.get("format"))
-            if found == _FORMAT:
-                contents = json.loads(file.attrs["contents"])
-                arrays = {name: file[name][()] for name in _ARRAYS}
-    except (OSError, KeyError, ValueError) as exc:
-        raise ValueError(damaged) from exc
-    if found != _FORMAT:
-        raise ValueError(
-            f"{fname} does not hold simulations in a format that this version reads: "
-            f"expected {_FORMAT!r}, found {found!r}."
-        )
-    try:
-        prior = Prior.from_dict(contents["prior"])
-        return SimulationBank(**arrays, prior=prior, provenance=contents["provenance"])
-    except (KeyError, TypeError, ValueError) as exc:
-        raise ValueError(damaged) from exc
+    with damage_named(fname, "a simulation bank", "SimulationBank.save()"):
+        content, arrays = read_file(fname, _FORMAT)
+        prior = Prior.from_dict(content["prior"])
+        return SimulationBank(**arrays, prior=prior, provenance=content["provenance"])

@@ -7,20 +7,31 @@ and whole or not at all. Nothing is merged afterwards, and nothing is written tw
 import contextlib
 import hashlib
 import json
-import zlib
+import re
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from .._checks import draw_seed, write_atomically
+from .._checks import check_count, draw_seed, write_atomically
+from .._files import (
+    StoredFile,
+    check_format,
+    damage_named,
+    decode_json,
+    encode_json,
+    save_file,
+)
 from .._priors import Prior
 from ._bank import SimulationBank
 from ._rows import ChunkedRows
 
-_FORMAT = "mne_sbi simulation chunks 1"
+_KIND = "mne_sbi simulation chunks"
+_FORMAT = f"{_KIND} 2"
 _MANIFEST = "manifest.json"
-_ARRAYS = ("theta", "valid", "x")
+# What is damaged, and how to make it again.
+_WHAT = ("a simulation bank", "simulate(..., fname=..., overwrite=True)")
+_CHUNK_NAME = re.compile(r"chunk-\d{6,}\.h5")
 
 
 def chunk_file(folder, number):
@@ -60,13 +71,12 @@ def open_folder(folder, description, n_simulations, overwrite):
     """
     folder = Path(folder)
     _check_place(folder)
-    found = None
-    if (folder / _MANIFEST).exists():
-        if overwrite:
-            for path in folder.glob("*chunk-*.h5"):
+    exists = (folder / _MANIFEST).exists()
+    found = read_manifest(folder) if exists and not overwrite else None
+    if exists and overwrite:
+        for path in folder.iterdir():
+            if _CHUNK_NAME.fullmatch(path.name):
                 path.unlink()
-        else:
-            found = read_manifest(folder)
     manifest = {"format": _FORMAT, "n_simulations": n_simulations} | description
     # Through JSON, as what is on disk went.
     manifest = json.loads(json.dumps(manifest))
@@ -76,10 +86,15 @@ def open_folder(folder, description, n_simulations, overwrite):
     if found is not None:
         _check_same(folder, found, manifest)
     manifest["provenance"]["seed"] = manifest["identity"]["seed"]
-    if manifest != found:
-        folder.mkdir(exist_ok=True)
-        with write_atomically(folder / _MANIFEST, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    if manifest == found:
+        return manifest, False
+    folder.mkdir(exist_ok=True)
+    try:
+        with write_atomically(folder / _MANIFEST, overwrite=exists) as temporary:
+            temporary.write_text(encode_json(manifest), encoding="utf-8")
+    except FileExistsError:
+        # Another process started the same bank at the same moment.
+        return open_folder(folder, description, n_simulations, overwrite=False)
     return manifest, found is None
 
 
@@ -94,14 +109,30 @@ def _check_place(folder):
         raise FileNotFoundError(
             f"The folder of {folder} does not exist. Create {folder.parent} first."
         )
-    if not folder.is_dir() or (folder / _MANIFEST).exists():
+    if not folder.is_dir():
         return
+    if (folder / _MANIFEST).exists():
+        # Programs of all kinds call a file manifest.json.
+        with open(folder / _MANIFEST, encoding="utf-8", errors="replace") as file:
+            if _KIND in file.read(10_000):
+                return
     # What a kill before the first manifest can leave is no reason to stop.
     others = [p.name for p in folder.iterdir() if not p.name.startswith(".manifest-")]
     if others:
         raise FileExistsError(
             f"{folder} holds no simulation bank but other files ({others[0]}). Give "
-            "the name of a folder that is not there yet."
+            "the name of a folder that is not there yet, or empty this one."
+        )
+
+
+def check_unchanged(folder, manifest):
+    """Raise an error if another process has made another bank of a folder."""
+    found = read_manifest(folder)
+    if found != manifest:
+        _check_same(folder, found, manifest)
+        raise ValueError(
+            f"{folder} was changed by another process while this one simulated. Call "
+            "simulate(...) again when the other process is done."
         )
 
 
@@ -165,21 +196,11 @@ def read_manifest(folder):
         If there is none, or one of another format.
     """
     fname = Path(folder) / _MANIFEST
-    try:
-        manifest = json.loads(fname.read_text(encoding="utf-8"))
-        found = manifest["format"]
-        if found == _FORMAT:
-            _ = [manifest[k] for k in ("identity", "prior", "provenance", "chunk_size")]
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise ValueError(
-            f"{folder} is damaged or not a simulation bank. simulate(..., fname=...) "
-            "makes such folders; with overwrite=True it starts anew."
-        ) from exc
-    if found != _FORMAT:
-        raise ValueError(
-            f"{folder} does not hold simulations in a format that this version reads: "
-            f"expected {_FORMAT!r}, found {found!r}."
-        )
+    with damage_named(folder, *_WHAT):
+        manifest = decode_json(fname.read_text(encoding="utf-8"))
+        check_format(folder, manifest["format"], _FORMAT)
+        _ = [manifest[k] for k in ("identity", "prior", "provenance")]
+        _ = [check_count(k, manifest[k]) for k in ("chunk_size", "n_simulations")]
     return manifest
 
 
@@ -210,23 +231,17 @@ def write_chunk(fname, label, arrays, n_excluded):
     n_excluded : int
         Draws that the model refused.
     """
-    import h5py
-
+    content = {"label": _label_of_chunk(label, fname), "n_excluded": n_excluded}
     # What a damaged or foreign chunk left is replaced.
-    with write_atomically(fname, overwrite=True) as temporary:
-        with h5py.File(temporary, "w", locking=False) as file:
-            about = {"format": _FORMAT, "label": label, "n_excluded": n_excluded}
-            file.attrs.update(about)
-            for name, array in arrays.items():
-                file[name] = array
-                file[name].attrs["crc32"] = _checksum(array)
+    save_file(fname, content, arrays, version=_FORMAT, overwrite=True, by_rows=("x",))
 
 
-def _checksum(array):
-    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).reshape(-1))
+def _label_of_chunk(label, fname):
+    # A chunk is also the one of a number.
+    return f"{label} {Path(fname).stem}"
 
 
-def read_chunk(fname, label, size, *, with_x):
+def read_chunk(fname, label, size, *, rows=None):
     """Read a chunk.
 
     Parameters
@@ -237,8 +252,8 @@ def read_chunk(fname, label, size, *, with_x):
         Whose chunk it must be.
     size : int
         The number of simulations that it must have.
-    with_x : bool
-        Read ``x`` as well, and compare its checksum.
+    rows : slice | ndarray of int | None
+        Which rows of ``x`` to read, all for ``slice(None)``; ``None`` for no ``x``.
 
     Returns
     -------
@@ -247,32 +262,24 @@ def read_chunk(fname, label, size, *, with_x):
         finite) and ``x`` (None likewise). None if the file is not there, damaged, or
         not such a chunk.
     """
-    import h5py
-
-    try:
-        # Nobody changes a chunk, and shared disks often cannot lock files.
-        with h5py.File(fname, "r", locking=False) as file:
-            if file.attrs["format"] != _FORMAT or file.attrs["label"] != label:
-                return None
-            chunk = {"n_excluded": int(file.attrs["n_excluded"])}
-            has_x = "x" in file
-            chunk["row_shape"] = file["x"].shape[1:] if has_x else None
-            if len(file["theta"]) != size or (has_x and len(file["x"]) != size):
-                return None
-            for name in _ARRAYS if has_x and with_x else _ARRAYS[:2]:
-                chunk[name] = file[name][()]
-                if file[name].attrs["crc32"] != _checksum(chunk[name]):
-                    return None
-    except (OSError, KeyError, ValueError, RuntimeError):
-        return None
-    return {"x": None} | chunk
+    # Damaged bytes can make any step fail.
+    with contextlib.suppress(Exception), StoredFile(fname, _FORMAT) as file:
+        lengths = {about["shape"][0] for about in file.arrays.values()}
+        if file.content["label"] != _label_of_chunk(label, fname) or lengths != {size}:
+            return None
+        chunk = {name: file.read(name) for name in ("theta", "valid")}
+        shape = tuple(file.arrays["x"]["shape"][1:]) if "x" in file.arrays else None
+        chunk |= {"n_excluded": file.content["n_excluded"], "row_shape": shape}
+        if shape is None or rows is None:
+            return chunk | {"x": None}
+        is_all = isinstance(rows, slice)
+        return chunk | {"x": file.read("x") if is_all else file.read_rows("x", rows)}
+    return None
 
 
 def check_chunk(fname, label, size):
-    """Say whether a chunk is there, whole and right."""
-    if not Path(fname).exists():
-        return False
-    return read_chunk(fname, label, size, with_x=True) is not None
+    """Return whether a chunk is there, whole and right."""
+    return read_chunk(fname, label, size, rows=slice(None)) is not None
 
 
 def read_bank_folder(folder):
@@ -295,69 +302,55 @@ def read_bank_folder(folder):
     """
     folder = Path(folder).resolve()
     manifest = read_manifest(folder)
-    size, label = manifest["chunk_size"], label_of(manifest)
-    sizes = chunk_sizes(manifest["n_simulations"], size)
-    files = [chunk_file(folder, number) for number in range(len(sizes))]
-    chunks = [
-        read_chunk(file, label, n, with_x=False)
-        for file, n in zip(files, sizes, strict=True)
-    ]
-    n_missing = sum(chunk is None for chunk in chunks)
-    if n_missing:
+    size, n_simulations = manifest["chunk_size"], manifest["n_simulations"]
+    label, n_chunks = label_of(manifest), -(-n_simulations // size)
+    chunks = []
+    # Those that are there, because the manifest of a stranger can name any number.
+    for path in sorted(folder.iterdir(), key=lambda path: (len(path.name), path.name)):
+        number = int(path.stem[6:]) if _CHUNK_NAME.fullmatch(path.name) else n_chunks
+        n = min(size, n_simulations - number * size)
+        chunk = read_chunk(path, label, n) if number < n_chunks else None
+        chunks += [] if chunk is None else [chunk]
+    if len(chunks) < n_chunks:
         raise ValueError(
-            f"{n_missing} of the {len(chunks)} chunks in {folder} are missing or "
-            "damaged. Call simulate(...) with the same arguments and fname again: it "
-            "makes these only."
+            f"{n_chunks - len(chunks)} of the {n_chunks} chunks in {folder} are "
+            "missing or damaged. Call simulate(...) with the same arguments and fname "
+            "again: it makes these only."
         )
+    sizes = chunk_sizes(n_simulations, size)
     shapes = {chunk["row_shape"] for chunk in chunks} - {None}
     # Nothing is finite: as in memory, where there is no row either.
     row_shape = shapes.pop() if shapes else (0, 0)
     x = ChunkedRows(
         partial(_read_rows, folder, label, sizes, row_shape),
-        (manifest["n_simulations"], *row_shape),
+        (n_simulations, *row_shape),
         np.float32,
         size,
     )
-    n_excluded = sum(chunk["n_excluded"] for chunk in chunks)
-    return SimulationBank(
-        np.concatenate([chunk["theta"] for chunk in chunks]),
-        x,
-        np.concatenate([chunk["valid"] for chunk in chunks]),
-        Prior.from_dict(manifest["prior"]),
-        manifest["provenance"] | {"n_excluded": n_excluded},
-    )
+    with damage_named(folder, *_WHAT):
+        n_excluded = sum(chunk["n_excluded"] for chunk in chunks)
+        return SimulationBank(
+            np.concatenate([chunk["theta"] for chunk in chunks]),
+            x,
+            np.concatenate([chunk["valid"] for chunk in chunks]),
+            Prior.from_dict(manifest["prior"]),
+            manifest["provenance"] | {"n_excluded": n_excluded},
+        )
 
 
 def _read_rows(folder, label, sizes, row_shape, number, rows):
     """Read summaries of one chunk; all of them, or those of sorted numbers."""
-    import h5py
-
-    fname = chunk_file(folder, number)
-    # Many rows that are not neighbours take HDF5 longer than the whole chunk.
-    if rows is None or len(rows) > 256:
-        chunk = read_chunk(fname, label, sizes[number], with_x=True)
-        if chunk is not None:
-            x = chunk["x"]
-            if x is None:
-                x = np.full((sizes[number], *row_shape), np.nan, np.float32)
-            return x if rows is None else x[rows]
-    else:
-        with (
-            contextlib.suppress(OSError, KeyError, RuntimeError),
-            h5py.File(fname, "r", locking=False) as file,
-        ):
-            if file.attrs["label"] == label:
-                if "x" not in file:
-                    return np.full((len(rows), *row_shape), np.nan, np.float32)
-                return file["x"][rows]
-    raise ValueError(
-        f"{fname} is missing or damaged. Call simulate(...) with the same arguments "
-        "and fname again: it makes this chunk anew."
-    )
-
-
-def remove_leftovers(folder):
-    """Remove what killed processes left half written; call it when all is done."""
-    for path in Path(folder).glob(".*-*"):
-        if path.name.startswith((".chunk-", ".manifest-")):
-            path.unlink(missing_ok=True)
+    fname, size = chunk_file(folder, number), sizes[number]
+    # Many rows that are not neighbours take longer than the whole chunk.
+    few = rows is not None and len(rows) <= 256
+    chunk = read_chunk(fname, label, size, rows=rows if few else slice(None))
+    if chunk is None or chunk["row_shape"] not in (None, row_shape):
+        raise ValueError(
+            f"{fname} is missing or damaged. Call simulate(...) with the same "
+            "arguments and fname again: it makes this chunk anew."
+        )
+    x = chunk["x"]
+    if x is None:
+        n = size if rows is None else len(rows)
+        return np.full((n, *row_shape), np.nan, np.float32)
+    return x if few or rows is None else x[rows]

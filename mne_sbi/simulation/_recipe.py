@@ -11,6 +11,7 @@ from .._parameters import check_known, check_not_far
 from .._priors import Prior, make_prior
 from ..features import FeatureExtractor, LogPSD
 from ..models import ForwardModel, get_model
+from ._source import describe_code
 
 # Settings that decide how a model is simulated, not what comes out of it.
 _NOT_DECISIVE = ("engine", "n_jobs", "verbose")
@@ -59,6 +60,7 @@ class Recipe:
             "fixed": {name: float(value) for name, value in self.fixed.items()},
             "node_names": None if names is None else list(names),
             "mne_sbi": version("mne-sbi"),
+            "code": describe_code(self.model, self.features),
         }
 
     def get_identity(self):

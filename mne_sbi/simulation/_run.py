@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from .._checks import draw_seed
+from .._checks import draw_seed, remove_leftovers
 from .._jax import standard_jax
 from .._threads import check_not_forked, one_blas_thread
 from .._warnings import warn_user
 from ._bank import SimulationBank
 from ._folder import (
     check_chunk,
+    check_unchanged,
     chunk_file,
     chunk_sizes,
     label_of,
     open_folder,
     read_bank_folder,
-    remove_leftovers,
     write_chunk,
 )
 from ._recipe import describe_settings, make_recipe
@@ -193,12 +193,15 @@ def _simulate_to_folder(recipe, seed, n_simulations, fname, overwrite, n_jobs):
     if len(missing):
         recipe.model.prepare()
         made = pool(
-            delayed(_store_chunk)(folder, label, recipe, seed, int(chunk), sizes[chunk])
+            delayed(_store_chunk)(
+                folder, manifest, recipe, seed, int(chunk), sizes[chunk]
+            )
             for chunk in missing
         )
         for _ in ProgressBar(made, max_value=len(missing), mesg="Simulating"):
             pass
     remove_leftovers(folder)
+    check_unchanged(folder, manifest)
     bank = read_bank_folder(folder)
     _report(bank.valid, bank.provenance["n_excluded"])
     return bank
@@ -251,27 +254,23 @@ def _report(valid, n_excluded):
         )
 
 
-def _store_chunk(folder, label, recipe, seed, chunk, size):
+def _store_chunk(folder, manifest, recipe, seed, chunk, size):
     """Simulate one chunk and write it, unless another process did so."""
     if not folder.is_dir():
         raise FileNotFoundError(
             f"{folder} is not there on the machine {platform.node()}. With workers on "
             "several machines, fname must be on a disk that all of them share."
         )
-    fname = chunk_file(folder, chunk)
+    fname, label = chunk_file(folder, chunk), label_of(manifest)
     if check_chunk(fname, label, size):
         return
     theta, x, n_refused = _simulate_chunk(recipe, seed, chunk, size)
     arrays = {"theta": theta, "valid": _find_finite(x, size)}
     if x is not None:
         arrays["x"] = x
-    try:
-        write_chunk(fname, label, arrays, n_refused)
-    except FileNotFoundError:
-        # Another process that had all chunks took this one's unfinished file for what
-        # a killed one left.
-        if not check_chunk(fname, label, size):
-            raise
+    # A chunk of another bank must stay.
+    check_unchanged(folder, manifest)
+    write_chunk(fname, label, arrays, n_refused)
 
 
 @standard_jax()

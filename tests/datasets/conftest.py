@@ -1,5 +1,6 @@
 """A real HTTP server on this machine, and registries that point to it."""
 
+import contextlib
 import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,9 @@ class Handler(BaseHTTPRequestHandler):
         if body is None:
             self.send_error(404)
             return
+        if self.path.startswith("/endless/"):
+            self.send_endlessly(body)
+            return
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -28,6 +32,16 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             self.wfile.write(body)
+
+    def send_endlessly(self, body):
+        """Send a body again and again, at most 400 MB, until nobody listens."""
+        self.close_connection = True
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            while self.server.n_sent < 4 * 10**8:
+                self.wfile.write(body)
+                self.server.n_sent += len(body)
 
     def log_message(self, *args):
         pass
@@ -39,7 +53,7 @@ def server(monkeypatch):
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.pages, httpd.requests, httpd.broken = {}, [], []
+    httpd.pages, httpd.requests, httpd.broken, httpd.n_sent = {}, [], [], 0
     httpd.url = f"http://127.0.0.1:{httpd.server_port}"
     thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
     thread.start()

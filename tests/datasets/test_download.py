@@ -92,6 +92,19 @@ def test_failed_download_leaves_nothing(server, tmp_path, kind):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("size", [len(CONTENT), 0])
+def test_no_more_comes_than_is_registered(server, tmp_path, monkeypatch, size):
+    monkeypatch.setattr(_download, "LARGEST", 10**6)  # where no size is registered
+    server.pages["/endless/file.bin"] = CONTENT
+    entry = make_entry(f"{server.url}/endless/file.bin")
+    entry = dataclasses.replace(entry, bytes=size, sha256=entry.sha256 if size else "")
+    with pytest.raises(DownloadError, match="more arrived than (512 kB|1.0 MB)"):
+        fetch_file(entry, tmp_path / "data", verbose=False)
+    # The buffers of the connection may be full.
+    assert server.n_sent < 5 * 10**7
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_failure_keeps_what_was_there(server, tmp_path):
     (tmp_path / "other.txt").write_text("mine")
     entry = make_entry(f"{server.url}/missing/file.bin")

@@ -8,7 +8,12 @@ import tarfile
 import numpy as np
 import pytest
 
-from mne_sbi.datasets import DownloadError, fetch_eeg_fmri, read_eeg_fmri
+from mne_sbi.datasets import (
+    DownloadError,
+    _eeg_fmri_tarball,
+    fetch_eeg_fmri,
+    read_eeg_fmri,
+)
 
 from .eeg_fmri_files import make_ced, make_oddball, make_oddball_eeg, make_tarball
 
@@ -125,6 +130,27 @@ def test_path_traversal(oddball, tmp_path, name):
     assert not [f for f in everything(tmp_path) if "evil" in f or f.endswith("/e")]
     assert not (folder / "ds000116" / "tarballs").exists()
     assert not (folder / "ds000116" / "eeg_hashes.json").exists()
+
+
+def test_a_bomb(oddball, tmp_path, monkeypatch):
+    """Of zeros in a file that nobody asks for."""
+    monkeypatch.setattr(_eeg_fmri_tarball, "LARGEST_CONTENT", 10**7)
+    content = make_content() | {"sub001/zeros": bytes(10**7)}
+    oddball.pages[f"/{NAME}"] = make_tarball(content)
+    with pytest.raises(DownloadError, match="is not safe: it unpacks to more than"):
+        fetch(tmp_path)
+    assert not any("sub001" in name for name in everything(tmp_path))
+
+
+def test_a_bomb_in_a_name(oddball, tmp_path):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("a")
+        member.pax_headers = {"comment": "0" * 2**21}
+        archive.addfile(member)
+    oddball.pages[f"/{NAME}"] = file.getvalue()
+    with pytest.raises(DownloadError, match="no whole tarball .*description of 2.1 MB"):
+        fetch(tmp_path)
 
 
 def test_wanted_name_that_is_a_link(oddball, tmp_path):

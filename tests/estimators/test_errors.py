@@ -275,6 +275,24 @@ def test_simulations_that_were_summarised_otherwise(tmp_path, settings, message)
     make().set_params(simulations=silent).fit()
 
 
+def test_simulations_of_a_model_whose_code_has_changed():
+    inverter = ModelInverter(
+        Noise(),
+        features=LogPSD(fmin=2, fmax=20, window=1.0),
+        method="abc",
+        n_simulations=20,
+        random_state=0,
+    ).fit()
+    made = inverter.bank_.provenance
+    assert made["code"]["Noise"].startswith("source ")
+    other = made | {"code": {"Noise": "source 0123"}}
+    inverter.set_params(
+        simulations=dataclasses.replace(inverter.bank_, provenance=other)
+    )
+    with pytest.warns(RuntimeWarning, match="code of Noise has changed .* again with"):
+        inverter.fit()
+
+
 @pytest.mark.usefixtures("no_simulation")
 def test_pairs_and_simulations(make_inverter, bank, spectra):
     with pytest.raises(ValueError, match="Leave y out .* or set simulations=None"):

@@ -1,6 +1,5 @@
 """Inverters as files: what comes back predicts the same, or an error says why not."""
 
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from mne.utils import catch_logging
 
 from mne_sbi import ModelInverter, Parameter, Prior, SGMInverter, read_inverter
+from mne_sbi._files import decode_json, encode_json, save_file
 from mne_sbi.features import LogPSD, SpectralNoise
 from mne_sbi.inference import NPE, PointRegressor, RejectionABC
 from mne_sbi.models import ForwardModel, SpectralGraphModel
@@ -146,9 +146,10 @@ def test_objects_of_mne_are_left_out_and_named(make_inverter, spectra, tmp_path)
 
 def test_no_pickle_and_no_code(saved):
     with zipfile.ZipFile(saved) as archive:
-        assert set(archive.namelist()) == {"inverter.json", "arrays.npz"}
-        content = json.loads(archive.read("inverter.json"))
-    assert content["format"] == "mne_sbi inverter 1"
+        suffixes = {name.partition(".")[2] for name in archive.namelist()}
+        content = decode_json(archive.read("content.json"))
+    assert suffixes == {"json", "npy"}
+    assert content["format"] == "mne_sbi inverter 2"
 
 
 def test_another_process_reads_it(saved, spectra, tmp_path):
@@ -236,15 +237,21 @@ def flip_a_byte(fname):
     fname.write_bytes(content)
 
 
-def rewrite(fname, change):
-    """Change the description, and leave the arrays as they are."""
-    with zipfile.ZipFile(fname) as archive:
-        content = json.loads(archive.read("inverter.json"))
-        arrays = archive.read("arrays.npz")
-    change(content)
+def nest_deeply(fname):
     with zipfile.ZipFile(fname, "w") as archive:
-        archive.writestr("inverter.json", json.dumps(content))
-        archive.writestr("arrays.npz", arrays)
+        archive.writestr("content.json", "[" * 100_000)
+
+
+def rewrite(fname, change):
+    """Change the description, its hash included, and leave the arrays as they are."""
+    with zipfile.ZipFile(fname) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    about = decode_json(members["content.json"])
+    change(about["content"])
+    members["content.json"] = encode_json(about)
+    with zipfile.ZipFile(fname, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
 
 
 def name_another_class(fname):
@@ -264,8 +271,7 @@ def lose_the_fit(fname):
 
 def write_a_list(fname):
     with zipfile.ZipFile(fname, "w") as archive:
-        archive.writestr("inverter.json", "[]")
-        archive.writestr("arrays.npz", "")
+        archive.writestr("content.json", "[]")
 
 
 def leave_another_archive(fname):
@@ -284,6 +290,7 @@ def leave_another_archive(fname):
         lose_the_fit,
         write_a_list,
         leave_another_archive,
+        nest_deeply,
     ],
 )
 def test_damaged_and_foreign_files(saved, damage):
@@ -297,14 +304,14 @@ def test_damaged_and_foreign_files(saved, damage):
 @pytest.mark.parametrize(
     "found, message",
     [
-        ("mne_sbi inverter 2", "newer version of mne_sbi .*pip install --upgrade"),
-        ("something else", "expected the format 'mne_sbi inverter 1', found 'someth"),
+        ("mne_sbi inverter 3", "newer version of mne_sbi .*pip install --upgrade"),
+        ("something else", "expected 'mne_sbi inverter 2', found 'something else'"),
     ],
 )
-def test_other_formats(saved, found, message):
-    rewrite(saved, lambda content: content.update(format=found))
+def test_other_formats(tmp_path, found, message):
+    save_file(tmp_path / "inverter.zip", {}, {}, version=found)
     with pytest.raises(ValueError, match=message):
-        read_inverter(saved)
+        read_inverter(tmp_path / "inverter.zip")
 
 
 def test_model_that_is_not_installed(saved):

@@ -40,15 +40,15 @@ CASES = [
         "a posterior read as an inverter",
         lambda w: read_inverter(w.files / "posterior.npz"),
         ValueError,
-        "FOLDER/files/posterior.npz is damaged or not an inverter. "
-        "ModelInverter.save() writes such files.",
+        "FOLDER/files/posterior.npz is not of the format that this version reads: "
+        "expected 'mne_sbi inverter 2', found 'mne_sbi posterior 2'.",
     ),
     (
         "an inverter read as a posterior",
         lambda w: read_posterior(w.files / "inverter.zip"),
         ValueError,
-        "FOLDER/files/inverter.zip is damaged or not a posterior. "
-        "Posterior.save() writes such files.",
+        "FOLDER/files/inverter.zip is not of the format that this version reads: "
+        "expected 'mne_sbi posterior 2', found 'mne_sbi inverter 2'.",
     ),
     (
         "no posterior",
@@ -60,23 +60,23 @@ CASES = [
         "a connectome read as a lead field",
         lambda w: read_lead_field(w.files / "connectome.npz"),
         ValueError,
-        "FOLDER/files/connectome.npz does not hold a lead field in a format that "
-        "this version reads: expected 'mne_sbi lead field 1', found 'mne_sbi "
-        "connectome 1'.",
+        "FOLDER/files/connectome.npz is not of the format that this version reads: "
+        "expected 'mne_sbi lead field 2', found 'mne_sbi connectome 2'.",
     ),
     (
         "text read as a connectome",
         lambda w: read_connectome(w.files / "text.fif"),
         ValueError,
-        "FOLDER/files/text.fif is damaged or not a connectome. Connectome.save() "
-        "writes such files.",
+        "FOLDER/files/text.fif is damaged or not a connectome of this version of "
+        "mne_sbi. Replace it by a copy that is whole, or make it again: "
+        "Connectome.save() writes such files.",
     ),
     (
         "a connectome read as a bank",
         lambda w: read_simulation_bank(w.files / "connectome.npz"),
         ValueError,
-        "FOLDER/files/connectome.npz is damaged or not a simulation bank. "
-        "SimulationBank.save() writes such files.",
+        "FOLDER/files/connectome.npz is not of the format that this version reads: "
+        "expected 'mne_sbi simulations 2', found 'mne_sbi connectome 2'.",
     ),
     # Priors, connectomes, lead fields.
     (

@@ -180,7 +180,8 @@ CASES = [
         "a file of something else",
         lambda w: w.sgm(simulations=w.files / "text.fif").fit(),
         ValueError,
-        "FOLDER/files/text.fif is damaged or not a simulation bank. "
+        "FOLDER/files/text.fif is damaged or not a simulation bank of this version of "
+        "mne_sbi. Replace it by a copy that is whole, or make it again: "
         "SimulationBank.save() writes such files.",
     ),
     (

@@ -1,6 +1,5 @@
 """Banks in folders: stopped, damaged, resumed; always the same."""
 
-import json
 import os
 import pickle
 
@@ -10,8 +9,11 @@ import numpy as np
 import pytest
 from mne.utils import catch_logging
 
+import mne_sbi.simulation._folder as _folder
 import mne_sbi.simulation._run as run
 from mne_sbi import Parameter, read_simulation_bank, simulate
+from mne_sbi._checks import remove_leftovers
+from mne_sbi._files import decode_json, encode_json
 from mne_sbi.features import LogPSD
 from mne_sbi.models import ForwardModel, SpectralGraphModel
 from mne_sbi.simulation._folder import chunk_file
@@ -170,7 +172,7 @@ def test_another_process_was_faster(tmp_path, monkeypatch):
 
         def tidy_up_first(source, target):
             monkeypatch.setattr(os, "replace", replace)
-            run.remove_leftovers(fname)
+            remove_leftovers(fname)
             replace(source, target)
 
         monkeypatch.setattr(os, "replace", tidy_up_first)
@@ -179,6 +181,38 @@ def test_another_process_was_faster(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "write_chunk", write_after_another)
     bank = simulate(Walk(), None, 150, fname=fname, **SETTINGS)
     assert_same(bank, expected)
+
+
+def test_another_process_wants_more(tmp_path, monkeypatch):
+    """It adds simulations while this one still writes the last chunk of fewer."""
+    fname, write = tmp_path / "bank.sims", run._simulate_chunk
+    banks = []
+
+    def simulate_after_another(recipe, seed, chunk, *args):
+        if chunk == 1:
+            monkeypatch.setattr(run, "_simulate_chunk", write)
+            banks.append(simulate(Walk(), None, 350, fname=fname, **SETTINGS))
+        return write(recipe, seed, chunk, *args)
+
+    monkeypatch.setattr(run, "_simulate_chunk", simulate_after_another)
+    with pytest.raises(ValueError, match=r"n_simulations \(350 there, 150 asked for\)"):
+        simulate(Walk(), None, 150, fname=fname, **SETTINGS)
+    assert_same(banks[0], simulate(Walk(), None, 350, **SETTINGS))
+    assert_same(read_simulation_bank(fname), banks[0])
+
+
+def test_another_process_starts_at_the_same_moment(tmp_path, monkeypatch):
+    """Both find no folder; the second goes on with the bank, and the seed, of one."""
+    fname, draw, banks = tmp_path / "bank.sims", _folder.draw_seed, []
+
+    def draw_after_another(random_state):
+        monkeypatch.setattr(_folder, "draw_seed", draw)
+        banks.append(simulate(Walk(), None, 150, fname=fname, features=FEATURES))
+        return draw(random_state)
+
+    monkeypatch.setattr(_folder, "draw_seed", draw_after_another)
+    bank = simulate(Walk(), None, 150, fname=fname, features=FEATURES)
+    assert_same(bank, banks[0])
 
 
 def cut(fname):
@@ -199,14 +233,30 @@ def take_from_another_bank(fname):
     fname.write_bytes(chunk_file(fname.parents[1] / "b", 1).read_bytes())
 
 
-@pytest.mark.parametrize("damage", [cut, flip, empty, take_from_another_bank])
-def test_damaged_chunks_are_found_and_made_again(tmp_path, damage):
+def take_from_another_place(fname):
+    fname.write_bytes(chunk_file(fname.parent, 0).read_bytes())
+
+
+def drop_x(fname):
+    with h5py.File(fname, "a") as file:
+        del file["x"]
+
+
+DAMAGES = [cut, flip, empty, take_from_another_bank, take_from_another_place, drop_x]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_chunks_are_found_and_made_again(tmp_path, monkeypatch, damage):
     fname = tmp_path / "bank.sims"
     expected = simulate(Walk(), None, 350, **SETTINGS)
     bank = simulate(Walk(), None, 350, fname=fname, **SETTINGS)
     damage(chunk_file(fname, 1))
     with pytest.raises(ValueError, match="damaged. Call simulate"):
         np.asarray(bank.x)
+    # Single rows of banks larger than memory.
+    monkeypatch.setattr("mne_sbi.simulation._rows._CACHE_BYTES", 1)
+    with pytest.raises(ValueError, match="damaged. Call simulate"):
+        bank.x[[3, 103, 203]]
     with catch_logging() as log:
         bank = simulate(Walk(), None, 350, fname=fname, verbose=True, **SETTINGS)
     assert "3 of 4 chunks are there, 1 is damaged or shorter" in log.getvalue()
@@ -270,10 +320,13 @@ def test_damaged_and_foreign_manifests(tmp_path):
     simulate(Walk(), None, 10, fname=fname, **SETTINGS)
     manifest = fname / "manifest.json"
     text = manifest.read_text()
-    manifest.write_text(text.replace("chunks 1", "chunks 2"))
-    with pytest.raises(ValueError, match="expected 'mne_sbi simulation chunks 1', fou"):
+    other = decode_json(text) | {"format": "mne_sbi simulation chunks 1"}
+    manifest.write_text(encode_json(other))
+    with pytest.raises(ValueError, match="expected 'mne_sbi simulation chunks 2', fou"):
         read_simulation_bank(fname)
-    for broken in (text[:50], "[]", json.dumps({"format": json.loads(text)["format"]})):
+    assert text.count('"low": 0.1') == 1
+    nested = '{"format": "mne_sbi simulation chunks 2", "a": ' + "[" * 100_000
+    for broken in (text[:200], text.replace('"low": 0.1', '"low": 0.2'), nested):
         manifest.write_text(broken)
         with pytest.raises(ValueError, match="damaged or not a simulation bank"):
             read_simulation_bank(fname)
@@ -282,6 +335,29 @@ def test_damaged_and_foreign_manifests(tmp_path):
     assert len(simulate(Walk(), None, 10, fname=fname, overwrite=True, **SETTINGS))
     with pytest.raises(ValueError, match="damaged or not a simulation bank"):
         read_simulation_bank(tmp_path)
+    # A number of chunks that nobody has is not counted to.
+    manifest.write_text(encode_json(decode_json(text) | {"n_simulations": 10**15}))
+    with pytest.raises(ValueError, match="chunks in .* are missing or damaged"):
+        read_simulation_bank(fname)
+
+
+def test_files_of_others_are_kept(tmp_path):
+    fname = tmp_path / "bank.sims"
+    simulate(Walk(), None, 10, fname=fname, **SETTINGS)
+    for name in ("my-chunk-1.h5", "chunk-000001.h5.bak", "notes.txt"):
+        (fname / name).write_text("precious")
+    simulate(Walk(), None, 10, fname=fname, overwrite=True, **SETTINGS)
+    for name in ("my-chunk-1.h5", "chunk-000001.h5.bak", "notes.txt"):
+        assert (fname / name).read_text() == "precious"
+    # The manifest of another program.
+    other = tmp_path / "website"
+    other.mkdir()
+    (other / "manifest.json").write_text('{"name": "website"}')
+    (other / "chunk-000000.h5").write_text("precious")
+    with pytest.raises(FileExistsError, match="website holds no simulation bank"):
+        simulate(Walk(), None, 10, fname=other, overwrite=True, **SETTINGS)
+    assert (other / "manifest.json").read_text() == '{"name": "website"}'
+    assert (other / "chunk-000000.h5").read_text() == "precious"
 
 
 def test_what_cannot_be_simulated():
