@@ -19,7 +19,7 @@ MISTAKES = {
     "rates": (["sub-0_raw.fif", "slow_raw.fif"], "sampled at 90 and 100 Hz"),
     "kinds": (["sub-0_raw.fif", "sub-3-epo.fif"], "Some files hold epochs, and others"),
     "picks": (["sub-0_raw.fif", "--picks", "Oz"], "--picks does not fit sub-0_raw.fif"),
-    "sensors": (["eeg_raw.fif"], "need lead_field= .'template'"),
+    "sensors": (["eeg_raw.fif"], "need --lead-field .'template'"),
     "positions": (
         ["eeg_raw.fif", "--lead-field", "template"],
         "of 3 of 3 EEG channels: Fc5., C3.., Oz... Name a montage, such as --montage",
