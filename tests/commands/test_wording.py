@@ -7,7 +7,8 @@ import pytest
 from mne_sbi.commands._wording import to_options
 
 OPTIONS = argparse.Namespace(
-    n_draws=None, duration=None, lead_field=None, picks=None, fmin=None, seed=0, overwrite=False,
+    n_draws=None, duration=None, lead_field=None, picks=None, fmin=None, seed=0,
+    overwrite=False,
     prior=None, method=None, n=3, output="x", labels=None,
 )  # fmt: skip
 
