@@ -116,7 +116,7 @@ pd.DataFrame(
 at = {name: values[1] for name, values in model.complete_params(truth).items()}
 at = {name: at[name] for name in inverter.prior_.names}
 found = inverter.identifiability(at, n_replicates=400, random_state=0)
-print(found.summary())
+print(found)
 
 # %%
 # Measured and predicted

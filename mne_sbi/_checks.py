@@ -107,6 +107,39 @@ def check_option(name, value, options):
     )
 
 
+def check_nested(estimator, settings, examples):
+    """Check that settings such as ``method__max_iter`` are those of an object.
+
+    Parameters
+    ----------
+    estimator : object
+        What ``set_params`` is called on.
+    settings : dict
+        Values by name, as for ``set_params``.
+    examples : dict of str
+        For parts that a string may stand for, an object that has settings.
+
+    Raises
+    ------
+    ValueError
+        If a part is a string or None, which has no settings.
+    """
+    for key in settings:
+        *parts, setting = key.split("__")
+        owner = estimator
+        for depth, part in enumerate(parts, 1):
+            path = "__".join(parts[:depth])
+            if path not in settings and not hasattr(owner, part):
+                break  # scikit-learn says which names there are
+            owner = settings.get(path, getattr(owner, part, None))
+            if not hasattr(owner, "set_params"):
+                example = examples.get(path, "an object")
+                raise ValueError(
+                    f"{key} sets {setting!r} of {path}={owner!r}, which has no "
+                    f"settings. Give an object instead: {path}={example}."
+                )
+
+
 def check_rng(random_state):
     """Turn a random state into a NumPy generator.
 

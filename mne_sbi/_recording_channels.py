@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ._checks import listing
 from ._recording_arrays import Recording, active_projectors, check_power, check_series
 from ._recording_joints import find_left_out, left_out_of_raw
-from ._sensors import sensor_projector
+from ._sensors import match_ch_names, sensor_projector
 
 # Channels that are never a region's activity.
 _NOT_REGIONS = ("stim", "eog", "ecg", "emg", "resp", "syst", "exci", "ias")
@@ -357,15 +358,18 @@ def _pick(info, picks, bads):
     try:
         names = empty.pick(picks, exclude=(), verbose="error").ch_names
     except (ValueError, TypeError, IndexError, RuntimeError) as exc:
+        spelt = _spell(picks, info["ch_names"])
+        if spelt is not None:
+            return _pick(info, spelt, bads)
+        has = f"{len(info['ch_names'])} channels: {listing(info['ch_names'], 20)}"
         missing = _find_missing(picks, info["ch_names"])
         if missing:
             raise ValueError(
                 f"picks={picks!r} names channels that the recording does not have: "
-                f"{missing}. It has {', '.join(info['ch_names'])}."
+                f"{missing}. It has {has}."
             ) from exc
         raise type(exc)(
-            f"picks={picks!r} fits no channel of the recording, which has "
-            f"{', '.join(info['ch_names'])}. {exc}"
+            f"picks={picks!r} fits no channel of the recording, which has {has}. {exc}"
         ) from exc
     kept = [name for name in names if name not in bads]
     if not kept:
@@ -381,6 +385,18 @@ def _pick(info, picks, bads):
                 "from picks or from info['bads']."
             )
     return kept
+
+
+def _spell(picks, known):
+    """Return names as the recording spells them, or None if that is no other way."""
+    names = [picks] if isinstance(picks, str) else picks
+    if not isinstance(names, (list, tuple, np.ndarray)) or not all(
+        isinstance(name, str) for name in names
+    ):
+        return None
+    matched = match_ch_names(names, known)
+    spelt = [matched.get(name, name) for name in names]
+    return None if spelt == list(names) else spelt
 
 
 def _find_missing(picks, known):

@@ -105,7 +105,8 @@ def rows_for(info, ch_names, ch_types=None):
     Returns
     -------
     rows : list of int
-        Where the good channels of ``info`` are, in its order.
+        Where the good channels of ``info`` are, in its order. Names are matched as by
+        :func:`match_ch_names`.
 
     Raises
     ------
@@ -117,7 +118,8 @@ def rows_for(info, ch_names, ch_types=None):
     check_info(info)
     wanted = good_channels(info)
     where = {name: i for i, name in enumerate(ch_names)}
-    missing = [name for name in wanted if name not in where]
+    matched = match_ch_names(wanted, where)
+    missing = [name for name in wanted if name not in matched]
     # Said first, because hundreds of names would hide it.
     others = {wanted[name] for name in missing} - set(ch_types or wanted.values())
     if others:
@@ -134,15 +136,52 @@ def rows_for(info, ch_names, ch_types=None):
             f"The lead field has {len(where)} channels: {listing(list(where))}. Choose "
             "channels with picks=, or make the lead field for this recording."
         )
-    rows = [where[name] for name in wanted]
-    for row in rows if ch_types else []:
-        name, ours = ch_names[row], ch_types[row]
+    rows = [where[matched[name]] for name in wanted]
+    for name, row in zip(wanted, rows, strict=True) if ch_types else ():
+        ours = ch_types[row]
         if wanted[name] != ours:
             raise ValueError(
                 f"The channel {name} is of type {wanted[name]!r} in the recording and "
                 f"{ours!r} in the lead field. See raw.set_channel_types()."
             )
     return rows
+
+
+def match_ch_names(names, known):
+    """Match names of channels, also where only case or dots differ.
+
+    EEGBCI and other data sets write ``"Fc5."`` and ``"Cz.."`` for FC5 and Cz.
+
+    Parameters
+    ----------
+    names, known : sequence of str
+        Names in one spelling and in another.
+
+    Returns
+    -------
+    matched : dict of (str -> str)
+        The known name of each name that has one: the same, or the only one that
+        differs in nothing else and is no other name's.
+    """
+    known = list(known)
+    matched = {name: name for name in names if name in known}
+    near, far = {}, {}
+    for name in names:
+        if name not in matched:
+            near.setdefault(_plain(name), []).append(name)
+    for name in known:
+        if name not in matched:
+            far.setdefault(_plain(name), []).append(name)
+    for key, ours in near.items():
+        theirs = far.get(key, [])
+        if len(ours) == len(theirs) == 1:
+            matched[ours[0]] = theirs[0]
+    return matched
+
+
+def _plain(name):
+    """Return a name without dots at its ends, in lower case."""
+    return name.strip(" .").lower()
 
 
 def good_channels(info):

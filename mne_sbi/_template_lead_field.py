@@ -104,11 +104,14 @@ def read_electrodes(info):
         if not is_known and channel["ch_name"] not in info["bads"]
     ]
     if missing:
+        # As EEGBCI has them, which no montage knows.
+        has_dots = any(name.endswith(".") for name in missing)
+        first = "mne.datasets.eegbci.standardize(raw), then " * has_dots
         raise ValueError(
             f"{len(missing)} of {len(channels)} EEG channels have no position: "
             f"{listing(missing)}. Set them with info.set_montage(...), for example "
-            "raw.set_montage('colin27_1005', match_case=False); for channels that are "
-            "no electrodes on the head, use raw.set_channel_types() or "
+            f"{first}raw.set_montage('colin27_1005', match_case=False); for channels "
+            "that are no electrodes on the head, use raw.set_channel_types() or "
             "raw.drop_channels()."
         )
     if not known.any():

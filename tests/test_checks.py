@@ -3,7 +3,9 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
 
+import mne_sbi
 from mne_sbi._checks import (
     check_array,
     check_count,
@@ -15,6 +17,7 @@ from mne_sbi._checks import (
     draw_seed,
     write_atomically,
 )
+from mne_sbi.inference import NPE
 
 
 @pytest.mark.parametrize(
@@ -205,3 +208,35 @@ class TestOnePer:
     def test_arrays_stay_as_they_are(self):
         value = np.arange(3, dtype=np.int8)
         assert check_labels("groups", value, 3, "pair") is value
+
+
+@pytest.mark.parametrize(
+    ("estimator", "key", "fragments"),
+    [
+        ("ModelInverter", "method__max_iter", ("method='npe'", "method=NPE()")),
+        ("SGMInverter", "features__fmin", ("features=None", "features=LogPSD()")),
+        ("ModelInverter", "model__sfreq", ("model='spectral_graph'", "model=Spectral")),
+        ("EEG2fMRIRegressor", "architecture__max_iter", ("'residual'", "=Residual()")),
+        ("EEG2fMRIRegressor", "target__n_components", ("'auto'", "=PCATarget()")),
+    ],
+)
+def test_settings_of_parts_that_are_strings(estimator, key, fragments):
+    estimator = getattr(mne_sbi, estimator)()
+    with pytest.raises(ValueError, match=f"^{key} sets ") as error:
+        estimator.set_params(**{key: 1})
+    assert all(fragment in str(error.value) for fragment in fragments)
+    # As GridSearchCV and Pipeline do.
+    with pytest.raises(ValueError, match=f"^{key} sets "):
+        make_pipeline(estimator).set_params(
+            **{f"{type(estimator).__name__.lower()}__{key}": 1}
+        )
+
+
+def test_settings_of_parts_that_are_objects():
+    inverter = mne_sbi.SGMInverter()
+    inverter.set_params(method=NPE(), method__max_iter=3, n_draws=7)
+    assert inverter.method.max_iter == 3 and inverter.n_draws == 7
+    with pytest.raises(ValueError, match="method__embedding__units sets .*mlp"):
+        inverter.set_params(method__embedding__units=3)
+    with pytest.raises(ValueError, match="Invalid parameter 'methd'"):
+        inverter.set_params(methd__max_iter=3)

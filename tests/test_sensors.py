@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mne_sbi import LeadField
-from mne_sbi._sensors import sensor_projector
+from mne_sbi._sensors import match_ch_names, sensor_projector
 
 N_NODES = 5
 NODES = [f"node {i}" for i in range(N_NODES)]
@@ -183,3 +183,31 @@ def test_prepared_twice_is_the_same(simulated):
     assert_allclose(twice.gain, once.gain, atol=1e-14)
     assert once.ch_names == tuple(n for n in raw.ch_names if n != "EEG2")
     assert once.node_names == lead_field.node_names
+
+
+@pytest.mark.parametrize(
+    ("names", "known", "expected"),
+    [
+        (["Fc5.", "Cz..", "IZ"], ["FC5", "Cz", "Iz"], ["FC5", "Cz", "Iz"]),
+        (["A1", "a1"], ["a1", "A1"], ["A1", "a1"]),  # two channels of one cap
+        (["a1"], ["A1"], ["A1"]),
+        (["A1", "a1."], ["A1"], ["A1", None]),  # taken by its own name
+        (["a1.", "A1."], ["A1"], [None, None]),  # nobody knows which
+        (["a1."], ["a1", "A1"], [None]),
+        (["Fc51"], ["FC5"], [None]),
+    ],
+)
+def test_names_that_differ_by_convention(names, known, expected):
+    pairs = zip(names, expected, strict=True)
+    assert match_ch_names(names, known) == {a: b for a, b in pairs if b is not None}
+
+
+def test_lead_fields_of_recordings_with_dots():
+    names = ["FC5", "Cz", "Oz", "A1"]
+    gain = np.random.default_rng(0).normal(size=(4, 3))
+    lead_field = LeadField(gain, names, ["a-lh", "b-lh", "c-lh"], ch_types=["eeg"] * 4)
+    plain = mne.create_info(["Oz", "FC5", "Cz"], 100.0, "eeg")
+    dotted = mne.create_info(["Oz..", "Fc5.", "Cz.."], 100.0, "eeg")
+    assert lead_field.prepare(dotted) == lead_field.prepare(plain)
+    with pytest.raises(ValueError, match=r"1 of 2 good channels .* lead field: Xz\."):
+        lead_field.prepare(mne.create_info(["Oz..", "Xz."], 100.0, "eeg"))

@@ -124,7 +124,7 @@ def demonstrate(output_dir, seed, size):
         _save_figure(found, path, seed)
     print()
     print("\n".join(_result_lines(found)))
-    print(f"\nTime: {stages.summary()}")
+    print(f"\nTime: {stages.describe()}")
     print(f"Figure: {fname}")
     return fname
 
@@ -218,7 +218,7 @@ class _Stages:
         yield
         self.seconds[title] = time.perf_counter() - start
 
-    def summary(self):
+    def describe(self):
         """Return one line with the time of each stage."""
         parts = [
             f"{title.split()[0].lower()} {seconds:.1f} s"

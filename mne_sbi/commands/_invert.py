@@ -17,6 +17,7 @@ from ._recordings import (
     read_recording,
 )
 from ._tables import format_posterior
+from ._wording import to_options
 
 _TABLE = "inversion_parameters.csv"
 _POSTERIOR = "inversion_posterior.npz"
@@ -50,7 +51,7 @@ def run(options):
     level = "ERROR" if options.quiet else "INFO"
     # Without a saved inverter, a synthetic connectome is warned of when it is chosen.
     said = () if options.inverter else ("synthetic connectome",)
-    with _warnings_as_lines(said), use_log_level(level):
+    with _warnings_as_lines(said, options), use_log_level(level):
         inverter = _read_inverter(options) if options.inverter else None
         if inverter is None:
             inverter = _make_inverter(options)
@@ -92,12 +93,12 @@ def _count(n, noun):
 
 
 @contextlib.contextmanager
-def _warnings_as_lines(left_out):
+def _warnings_as_lines(left_out, options):
     """Print each warning once, as a line, without the line of code that raised it."""
     said = set()
 
     def show(message, category, *ignored, **also_ignored):
-        text = " ".join(str(message).split())
+        text = to_options(" ".join(str(message).split()), options)
         # Others are of the libraries' inside, and nothing that users can change.
         is_for_users = issubclass(category, (RuntimeWarning, UserWarning))
         if not is_for_users or text in said or any(part in text for part in left_out):

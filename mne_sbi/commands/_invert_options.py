@@ -13,10 +13,10 @@ _EXAMPLE = """\
 examples:
   regions   mne_sbi invert spectral_graph sub-*_parcels_raw.fif --output-dir results
   sensors   mne_sbi invert spectral_graph S001R02.edf --lead-field template \\
-                --montage colin27_1005 --rename-standard --save-inverter eeg64.zip
+                --montage colin27_1005 --save-inverter eeg64.zip
   channels  mne_sbi invert jansen_rit S001R02.edf --picks O1,Oz,O2 --rename-standard
   again     mne_sbi invert spectral_graph S002R02.edf --inverter eeg64.zip \\
-                --montage colin27_1005 --rename-standard --output-dir sub-2
+                --montage colin27_1005 --output-dir sub-2
 """
 
 
@@ -88,7 +88,8 @@ def _add_recording_options(parser):
     group.add_argument(
         "--rename-standard",
         action="store_true",
-        help="correct names of electrodes such as 'Fc5.' to 'FC5'",
+        help="write names of electrodes such as 'Fc5.' as 'FC5' in the outputs; they "
+        "are found under either name",
     )
 
 

@@ -1,11 +1,15 @@
 """Read the command line and call what it asks for."""
 
 import argparse
+import contextlib
+import logging
+import os
 import sys
 
 from ._fetch import add_fetch
 from ._invert_options import add_invert
 from ._simulate import add_simulate
+from ._wording import to_options
 
 
 def main(arguments=None):
@@ -20,9 +24,35 @@ def main(arguments=None):
     -------
     status : int
         0 for success, 1 for a mistake in what was asked for, 130 after an
-        interruption. Wrong arguments end the process with 2, as argparse does.
+        interruption, 141 if nobody reads the output any more. Wrong arguments end the
+        process with 2, as argparse does.
     """
-    parser = _make_parser()
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows ASCII only shows other characters by their numbers.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    # Loggers write to the same output, and say a lot when it is closed.
+    told, logging.raiseExceptions = logging.raiseExceptions, False
+    try:
+        try:
+            return _run(_make_parser(), arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # As after "mne_sbi models | head". Python flushes again when it ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, AttributeError):
+                os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        return 141
+    finally:
+        logging.raiseExceptions = told
+
+
+def _run(parser, arguments):
+    """Call what the arguments ask for, and return the status."""
     options = parser.parse_args(arguments)
     if options.run is None:
         parser.print_help()
@@ -32,12 +62,15 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        raise
     # What these say is meant for the user; where they were raised is not. A
     # RuntimeError is one of simulations that are not finite, or of a broken plugin.
     except (OSError, RuntimeError, TypeError, ValueError) as exc:
         if options.traceback:
             raise
-        print(f"mne_sbi {options.command}: {exc}", file=sys.stderr)
+        text = to_options(str(exc), options)
+        print(f"mne_sbi {options.command}: {text}", file=sys.stderr)
         return 1
     return 0
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .._checks import did_you_mean
+from .._checks import did_you_mean, listing
 from .._recording_arrays import SAME_RATE
 from .._region_names import normalize_region_name
+from .._sensors import match_ch_names
 
 # Names by which MNE-Python's files of epochs are known.
 _EPOCHS = re.compile(r"[-_]epo\.fif(\.gz)?")
@@ -72,11 +73,7 @@ def read_recording(file, options):
     if options.rename_standard:
         _rename(recording, file)
     if options.picks is not None:
-        picks = [pick.strip() for pick in options.picks.split(",")]
-        try:
-            recording.pick(picks[0] if len(picks) == 1 else picks, verbose="error")
-        except ValueError as exc:
-            raise ValueError(f"--picks does not fit {file}: {exc}") from exc
+        _pick(recording, [pick.strip() for pick in options.picks.split(",")], file)
     if options.montage is not None:
         _set_montage(recording, options.montage, file)
     elif options.lead_field == "template":
@@ -148,8 +145,24 @@ def _rename(recording, file):
     if not known.intersection(recording.ch_names):
         raise ValueError(
             f"--rename-standard: {file} has no channels of the 10-05 system, but "
-            f"{', '.join(recording.ch_names[:5])}, ..."
+            f"{listing(recording.ch_names)}."
         )
+
+
+def _pick(recording, picks, file):
+    """Pick channels in place, by their names or types."""
+    try:
+        recording.pick(picks[0] if len(picks) == 1 else picks, verbose="error")
+    except ValueError as exc:
+        matched = match_ch_names(picks, recording.ch_names)
+        if len(matched) == len(picks):
+            recording.pick([matched[pick] for pick in picks], verbose="error")
+            return
+        names = listing(recording.ch_names, 20)
+        raise ValueError(
+            f"--picks does not fit {file}, whose {len(recording.ch_names)} channels "
+            f"are {names}: {exc}"
+        ) from exc
 
 
 def _set_montage(recording, name, file):
@@ -164,17 +177,18 @@ def _set_montage(recording, name, file):
             f"There is no montage {name}.{did_you_mean(name, known)} MNE-Python knows "
             f"{', '.join(known)}."
         ) from exc
-    placed = {channel.lower() for channel in montage.ch_names}
     types = dict(zip(recording.ch_names, recording.get_channel_types(), strict=True))
-    missing = [
-        c for c, kind in types.items() if kind == "eeg" and c.lower() not in placed
-    ]
+    eeg = [c for c, kind in types.items() if kind == "eeg"]
+    matched = match_ch_names(eeg, montage.ch_names)
+    missing = [c for c in eeg if c not in matched]
     if missing:
         raise ValueError(
-            f"The montage {name} has no positions for {', '.join(missing[:10])} of "
-            f"{file}. --rename-standard corrects names such as 'Fc5.'; --picks leaves "
-            "channels out."
+            f"The montage {name} has no positions for {len(missing)} of {len(eeg)} EEG "
+            f"channels of {file}: {listing(missing)}. --picks leaves channels out."
         )
+    # The montage learns the names of the recording, which are those of its outputs.
+    montage = montage.copy()
+    montage.rename_channels({matched[c]: c for c in eeg if matched[c] != c})
     recording.set_montage(montage, match_case=False, verbose="error")
 
 
@@ -190,9 +204,9 @@ def _check_positions(recording, file):
     ]
     if without:
         raise ValueError(
-            f"{file} has no positions of {', '.join(without[:5])}"
-            f"{', ...' if len(without) > 5 else ''}. Name a montage, such as --montage "
-            "colin27_1005; --rename-standard corrects names such as 'Fc5.'."
+            f"{file} has no positions of {len(without)} of {types.count('eeg')} EEG "
+            f"channels: {listing(without)}. Name a montage, such as --montage "
+            "colin27_1005."
         )
 
 
@@ -259,10 +273,10 @@ def _read_labels(sources, node_names):
     wanted = {normalize_region_name(name) for name in node_names or ()}
     chosen = [lb for lb in labels if normalize_region_name(lb.name) in wanted]
     if not chosen:
-        found = ", ".join(label.name for label in labels[:5]) or "none"
+        found = f" ({listing([label.name for label in labels])})" if labels else ""
         raise ValueError(
-            f"None of the {len(labels)} labels of --labels ({found}, ...) is a node of "
-            "the model."
+            f"None of the {len(labels)} labels of --labels{found} is a node of the "
+            "model."
         )
     return chosen
 

@@ -191,9 +191,39 @@ def fetch_files(name, path, download, verbose, call):
         If a download fails, or a file is not the registered one.
     """
     folder = data_folder(path)
-    for entry in dataset_files(name):
-        fetch_file(entry, folder, download=download, verbose=verbose, call=call)
+    fetch_entries(dataset_files(name), folder, download, verbose, call)
     return folder
+
+
+def fetch_entries(entries, folder, download, verbose, call):
+    """Fetch several files; an error names all that are missing."""
+    missing = [entry for entry in entries if not (folder / entry.file).exists()]
+    if missing and not download:
+        size = format_size(sum(entry.bytes for entry in missing))
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(entries)} files are missing and download=False. "
+            f"Call {call} with download=True ({size}), or download them yourself into "
+            f"{folder}:\n{_addresses(missing)}"
+        )
+    for entry in entries:
+        try:
+            fetch_file(entry, folder, download=download, verbose=verbose, call=call)
+        except DownloadError as exc:
+            others = [e for e in missing if not (folder / e.file).exists()]
+            others = [e for e in others if e is not entry]
+            if not others:
+                raise
+            raise DownloadError(
+                f"{exc}\nAlso missing there:\n{_addresses(others)}"
+            ) from exc.__cause__
+
+
+def _addresses(entries, most=20):
+    """Write a line with name and address of each file."""
+    lines = [f"  {entry.file}  from {entry.url}" for entry in entries[:most]]
+    if len(entries) > most:
+        lines.append(f"  and {len(entries) - most} more")
+    return "\n".join(lines)
 
 
 def fetch_file(entry, folder, *, download=True, verbose=None, call="fetch_*()"):

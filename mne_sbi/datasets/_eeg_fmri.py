@@ -1,7 +1,7 @@
 """EEG recorded together with fMRI: download and reading."""
 
 from .._checks import check_option
-from ._download import data_folder, fetch_file, format_size
+from ._download import data_folder, fetch_entries, format_size
 from ._eeg_fmri_files import (
     SETS,
     check_parts,
@@ -118,8 +118,7 @@ def fetch_eeg_fmri(
             _announce(name, folder, entries, list_missing(folder, from_tarballs))
     # Only False silences progress: a log level says nothing about it.
     progress = verbose is not False
-    for entry in entries:
-        fetch_file(entry, folder, download=download, verbose=progress, call=call)
+    fetch_entries(entries, folder, download, progress, call)
     for subject in from_tarballs:
         fetch_tarball(subject, folder, download=download, verbose=progress, call=call)
     return folder

@@ -114,15 +114,16 @@ class Identifiability:
         weights = dict(zip(self.names, self.eigenvectors, strict=True))
         return pd.DataFrame(known | weights)
 
-    def to_data_frame(self):
-        """Return one row per parameter.
+    def summary(self):
+        """Describe each parameter by a few numbers; ``print(result)`` does it in words.
 
         Returns
         -------
         table : pandas.DataFrame
-            ``parameter``, ``unit``, ``at``, ``prior_sd`` and ``posterior_sd`` (of the
-            logarithm where the prior is uniform in it, as ``scale`` says),
-            ``contraction`` and its standard error ``contraction_error``.
+            One row per parameter: ``parameter``, ``unit``, ``at``, ``prior_sd`` and
+            ``posterior_sd`` (of the logarithm where the prior is uniform in it, as
+            ``scale`` says), ``contraction`` and its standard error
+            ``contraction_error``.
         """
         import pandas as pd
 
@@ -139,33 +140,6 @@ class Identifiability:
                 "contraction_error": self.contraction_error,
             }
         )
-
-    def summary(self):
-        """Say in words what can be known.
-
-        Returns
-        -------
-        text : str
-            Several lines: the parameters from the best to the least known, the
-            directions at both ends, and the exact symmetries.
-        """
-        point = zip(self.prior.parameters, self.at, strict=True)
-        where = ", ".join(f"{p.name} = {v:.4g} {p.unit}".rstrip() for p, v in point)
-        lines = [f"At {where}, as posterior over prior standard deviation:"]
-        kinds = ("Well determined", "Partly determined", "Hardly determined")
-        kind_of = np.digitize(self.contraction, (_WELL, _HARDLY))
-        for number, kind in enumerate(kinds):
-            order = np.argsort(self.contraction, kind="stable")
-            members = [i for i in order if kind_of[i] == number]
-            if members:
-                text = ", ".join(
-                    f"{self.names[i]} {self.contraction[i]:.2f}" for i in members
-                )
-                lines.append(f"  {kind}: {text}.")
-        if len(self.names) > 1:
-            lines.append(f"  Best known direction: {self._describe_direction(0)}.")
-            lines.append(f"  Least known direction: {self._describe_direction(-1)}.")
-        return "\n".join([*lines, *self._describe_symmetries()])
 
     def plot(self, *, show=True):
         """Plot the contraction of each parameter, and the directions.
@@ -211,6 +185,26 @@ class Identifiability:
             f"replicates, posterior/prior sd: {shown}; {symmetries}"
             f"{count_warnings(self)}>"
         )
+
+    def __str__(self):
+        """Write the parameters from best to least known, directions and symmetries."""
+        point = zip(self.prior.parameters, self.at, strict=True)
+        where = ", ".join(f"{p.name} = {v:.4g} {p.unit}".rstrip() for p, v in point)
+        lines = [f"At {where}, as posterior over prior standard deviation:"]
+        kinds = ("Well determined", "Partly determined", "Hardly determined")
+        kind_of = np.digitize(self.contraction, (_WELL, _HARDLY))
+        for number, kind in enumerate(kinds):
+            order = np.argsort(self.contraction, kind="stable")
+            members = [i for i in order if kind_of[i] == number]
+            if members:
+                text = ", ".join(
+                    f"{self.names[i]} {self.contraction[i]:.2f}" for i in members
+                )
+                lines.append(f"  {kind}: {text}.")
+        if len(self.names) > 1:
+            lines.append(f"  Best known direction: {self._describe_direction(0)}.")
+            lines.append(f"  Least known direction: {self._describe_direction(-1)}.")
+        return "\n".join([*lines, *self._describe_symmetries()])
 
 
 @keeps_warnings

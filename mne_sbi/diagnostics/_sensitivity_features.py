@@ -6,6 +6,7 @@ import numpy as np
 
 from .._checks import check_option
 from ..features import FeatureExtractor, LogPSD
+from ..models._sampling import check_is_timed
 
 # Band of the built-in features in Hz: that of resting EEG without slow drifts and
 # without the power line.
@@ -202,12 +203,7 @@ def _make_log_psd(model):
     """Make the extractor whose spectra the built-in features describe."""
     if model.output == "spectrum":
         return LogPSD(freqs=model.get_freqs(), scaling="none")
-    missing = [n for n in ("sfreq", "duration") if getattr(model, n, None) is None]
-    if missing:
-        raise ValueError(
-            f"{type(model).__name__} has {' and '.join(f'{n}=None' for n in missing)}. "
-            "Give numbers to the model, for example sfreq=128.0 and duration=10.0."
-        )
+    check_is_timed(model)
     window = min(2.0, model.duration)
     return LogPSD(_FMIN, min(_FMAX, model.sfreq / 2), window=window, scaling="none")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._frozen import FrozenArrays
+from ._verdicts import describe_checks
 
 # Columns of the summary that are means over people.
 _MEANS = (
@@ -122,6 +123,11 @@ class Evaluation(FrozenArrays):
 
         return pd.DataFrame(list(self.rows))
 
+    @property
+    def checks(self):
+        """How many checks the model passed, and what was not checked and why, a str."""
+        return describe_checks(self.rows, self.verdicts, self.missing)
+
     def summary(self):
         """Average over people.
 
@@ -206,6 +212,6 @@ class Evaluation(FrozenArrays):
             shown.to_string(index=False, float_format=lambda x: f"{x:.3f}"),
         ]
         lines += [f"{name}: {sentence}" for name, sentence in self.verdicts.items()]
-        lines += [f"no {name}: {why}" for name, why in self.missing.items()]
         lines += [f"warning: {text}" for text in self.warnings]
+        lines.append(self.checks)
         return "\n".join(lines)

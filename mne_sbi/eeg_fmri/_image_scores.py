@@ -134,7 +134,10 @@ def make_image_scores(masker, mean_volumes, y_shape, people):
     if mean_volumes is not None:
         missing = [person for person in people.tolist() if person not in mean_volumes]
         if missing:
-            raise ValueError(f"mean_volumes lacks the people {missing[:10]}.")
+            raise ValueError(
+                f"mean_volumes lacks {len(missing)} of {len(people)} people: "
+                f"{listing(missing)}."
+            )
         sizes = {p: np.size(mean_volumes[p]) for p in people.tolist()}
         wrong = [f"{p!r}: {size}" for p, size in sizes.items() if size != n_voxels]
         if wrong:

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_option, check_rng
+from .._checks import check_nested, check_option, check_rng
 from ._base import Architecture, say_move
 from ._grid import find_grid
 from ._inputs import (
@@ -118,6 +118,29 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         self.t_r = t_r
         self.random_state = random_state
         self.verbose = verbose
+
+    def set_params(self, **params):
+        """Change settings, also those of the architecture and the target.
+
+        Parameters
+        ----------
+        **params : dict
+            Settings by name, such as ``t_r`` or ``architecture__max_iter``.
+
+        Returns
+        -------
+        self : EEG2fMRIRegressor
+            The regressor.
+
+        Raises
+        ------
+        ValueError
+            If there is no such setting, or it is one of an object and a string stands
+            in its place.
+        """
+        examples = {"architecture": "Residual()", "target": "PCATarget()"}
+        check_nested(self, params, examples)
+        return super().set_params(**params)
 
     def fit(self, X, y=None, groups=None):
         """Learn from pairs of EEG and fMRI.

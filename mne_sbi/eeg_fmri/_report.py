@@ -53,7 +53,7 @@ def report_evaluation(report, evaluation, figures, place):
         Section and tags.
     """
     from ..viz import plot_evaluation
-    from ..viz._report import add_figures, add_html
+    from ..viz._report import add_figures, add_html, add_open_figures
 
     figures = _check(report, figures, place["tags"])
     place = place | {"tags": tuple(place["tags"])}
@@ -75,7 +75,7 @@ def report_evaluation(report, evaluation, figures, place):
     people = _to_html(evaluation.table, _OF_PEOPLE)
     add_html(report, people, "Scores of each person in numbers", **place)
     for heading, figure in figures.items():
-        report.add_figure(figure, title=heading, **place)
+        add_open_figures(report, [figure], None, heading, **place)
 
 
 def _check(report, figures, tags):
@@ -117,18 +117,7 @@ def _write_verdicts(evaluation):
     parts = [paragraph(text)]
     if evaluation.verdicts:
         parts.append(rows_to_html(None, evaluation.verdicts.items()))
-    else:
-        parts.append(
-            paragraph(
-                "No check speaks against the predictions: in most people they are no "
-                "constant, no mean and no copy and exceed their circular shifts, and "
-                "the split does not leak."
-            )
-        )
-    parts += [
-        paragraph(f"Not compared with {name}: {why}.")
-        for name, why in evaluation.missing.items()
-    ]
+    parts.append(paragraph(f"{evaluation.checks}."))
     return "\n".join(parts)
 
 

@@ -24,6 +24,8 @@ _HARM = -0.01
 _COVERAGE = 0.85
 # By how much a correlation may exceed its ceiling, by chance.
 _BEYOND = 0.02
+# Findings that there can be, as :attr:`Evaluation.verdicts` lists them.
+_N_CHECKS = 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +122,50 @@ def find_verdicts(people, rows, copy_share, leak):
         # Of a constant image, both are true by definition.
         found |= _time_shuffle(model) | _constant_image(model)
     return found | _against_others(model, table)
+
+
+def describe_checks(rows, verdicts, missing):
+    """Write how many checks were passed, and what was not checked for which reason.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Scores of the model and the baselines, as in :class:`Evaluation`.
+    verdicts : dict of (str -> str)
+        What :func:`find_verdicts` found.
+    missing : dict of (str -> str)
+        Baselines that could not be computed, and why.
+
+    Returns
+    -------
+    text : str
+        One line.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(rows)
+    model = table[table["predictor"] == MODEL]
+    # A constant image says nothing about the order of time.
+    n_skipped = 2 * ("constant" in verdicts)
+    unknown = {}
+    if not (table["predictor"] == RIDGE).any():
+        n_skipped += 1
+        unknown[RIDGE] = "baselines=False"
+    if model["r_ceiling"].isna().all():
+        n_skipped += 1
+        unknown["ceiling"] = "give ceiling="
+    if model["coverage"].isna().all():
+        n_skipped += 1
+        unknown["intervals"] = "predict has no return_std="
+    unknown |= missing
+    n_checked = _N_CHECKS - n_skipped
+    passed = f"{n_checked} checks passed"
+    if verdicts:
+        passed = f"{n_checked - len(verdicts)} of {passed}"
+    if not unknown:
+        return passed
+    reasons = ", ".join(f"{name} ({why})" for name, why in unknown.items())
+    return f"{passed}; not checked: {reasons}"
 
 
 def _time_shuffle(model):

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import draw_seed
+from .._checks import check_nested, draw_seed
 from .._keras import check_can_train, import_keras
 from .._priors import make_prior
 from .._warnings import keep_warnings
@@ -27,6 +27,13 @@ from ._setup import (
     warn_if_symmetric,
 )
 from ._transforms import InverterTransforms
+
+# Objects with settings, for parts that a string may name.
+_EXAMPLES = {
+    "method": "NPE()",
+    "features": "LogPSD()",
+    "model": "SpectralGraphModel(connectome)",
+}
 
 
 class ModelInverter(
@@ -164,6 +171,28 @@ class ModelInverter(
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+
+    def set_params(self, **params):
+        """Change settings, also those of the model, the features and the method.
+
+        Parameters
+        ----------
+        **params : dict
+            Settings by name, such as ``n_draws`` or ``method__max_iter``.
+
+        Returns
+        -------
+        self : ModelInverter
+            The inverter.
+
+        Raises
+        ------
+        ValueError
+            If there is no such setting, or it is one of an object and a string stands
+            in its place.
+        """
+        check_nested(self, params, _EXAMPLES)
+        return super().set_params(**params)
 
     # The hooks with which a named child sets its defaults.
     def _make_model(self):

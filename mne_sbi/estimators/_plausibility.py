@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from .._checks import listing
 from .._warnings import warn_user
 from ..inference import NPE, PointRegressor
 from ._inputs import find_lengths, get_connectome, get_inner
@@ -197,7 +198,7 @@ def warn_if_unlike(inverter, x):
     distance = _distances(inverter.method_, x)
     unlike = np.flatnonzero(distance > _MARGIN * largest)
     if len(unlike):
-        which = ", ".join(str(i) for i in unlike[:10])
+        which = listing(unlike.tolist())
         warn_user(
             f"{len(unlike)} of {len(x)} observations (number {which}) are unlike all "
             f"{N_COMPARED:,} simulations they were compared with: their distance from "

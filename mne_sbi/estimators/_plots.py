@@ -296,13 +296,14 @@ def _list_settings(inverter):
     """Return pairs of setting and value, in one line each."""
     from importlib.metadata import version
 
-    rows = [("mne_sbi", version("mne-sbi")), ("model", _one_line(inverter.model_))]
     connectome = get_connectome(inverter.model_)
+    rows = []
+    if getattr(connectome, "synthetic", False):
+        rows.append(("warning", "SYNTHETIC connectome: for demonstrations only."))
+    rows += [("mne_sbi", version("mne-sbi")), ("model", _one_line(inverter.model_))]
     description = getattr(connectome, "description", "")
     if description:
         rows.append(("connectome", description))
-    if getattr(connectome, "synthetic", False):
-        rows.append(("warning", "SYNTHETIC connectome: for demonstrations only."))
     rows += [
         ("features", _one_line(inverter.features_)),
         ("method", _one_line(inverter.method_)),
@@ -333,11 +334,11 @@ def _report_posterior(report, posterior, place):
     note = ""
     if len(captions) < posterior.n_obs:
         note = paragraph(
-            f"The figures below show the first {len(captions)} of {posterior.n_obs} "
-            "observations."
+            f"The figures below the table show the first {len(captions)} of "
+            f"{posterior.n_obs} observations."
         )
     table = parameters_to_html(posterior.summary())
-    add_html(report, table + note, "Parameters", **place)
+    add_html(report, note + table, "Parameters", **place)
     kinds = {"Posterior": plot_marginals}
     if len(posterior.names) > 1:
         kinds["Posterior, pairs of parameters"] = plot_pairs

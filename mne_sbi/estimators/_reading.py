@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._checks import check_array, check_one_per
 from .._recording import as_recording
+from .._sensors import match_ch_names
 from ._inputs import check_rate, check_start, match_nodes, match_rows
 from ._plausibility import warn_if_implausible, warn_if_synthetic, warn_if_unlike
 from ._sensors import match_channels, refuse_missing
@@ -110,9 +111,9 @@ def _check_channels(X, ch_names):
     for inst in X if isinstance(X, (list, tuple)) else [X]:
         if not hasattr(inst, "ch_names") or not hasattr(inst, "info"):
             continue
-        bads = inst.info["bads"]
-        missing = [n for n in ch_names if n not in inst.ch_names or n in bads]
-        refuse_missing(missing, ch_names)
+        good = [name for name in inst.ch_names if name not in inst.info["bads"]]
+        matched = match_ch_names(ch_names, good)
+        refuse_missing([name for name in ch_names if name not in matched], ch_names)
 
 
 def read_pairs(inverter, X, y):

@@ -8,7 +8,7 @@ from .._checks import listing
 from .._lead_field import LeadField, make_lead_field
 from .._recording_sources import is_no_region
 from .._region_names import normalize_region_name
-from .._sensors import sensor_projector
+from .._sensors import match_ch_names, sensor_projector
 from .._warnings import warn_user
 from ..features._sensors import SensorMixing
 from ..models import Recorded
@@ -165,7 +165,9 @@ def get_projector(recording, ch_names):
     """
     if recording is None or recording.info is None:
         return None
-    order = [recording.info["ch_names"].index(name) for name in ch_names]
+    names = recording.info["ch_names"]
+    matched = match_ch_names(ch_names, names)
+    order = [names.index(matched[name]) for name in ch_names]
     return sensor_projector(recording.info)[np.ix_(order, order)]
 
 
@@ -218,8 +220,8 @@ def match_channels(recording, lead_field, projector):
         return recording
     ch_names = lead_field.ch_names
     names = list(recording.names)
-    missing = [name for name in ch_names if name not in names]
-    refuse_missing(missing, ch_names)
+    matched = match_ch_names(ch_names, names)
+    refuse_missing([name for name in ch_names if name not in matched], ch_names)
     found = get_projector(recording, ch_names)
     if projector is None:
         _check_unprojected(found, lead_field)
@@ -231,7 +233,7 @@ def match_channels(recording, lead_field, projector):
             "Apply the same to all recordings (.add_proj(), .apply_proj()), or fit an "
             "inverter for this one."
         )
-    order = [names.index(name) for name in ch_names]
+    order = [names.index(matched[name]) for name in ch_names]
     data = recording.data
     if isinstance(data, np.ndarray):
         data = data[:, order]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import clone
 
-from .._checks import check_option
+from .._checks import check_option, listing
 from .._parameters import check_inside, check_known, is_inside
 from .._priors import Prior
 from .._symmetries import describe_symmetry, find_symmetries
@@ -300,9 +300,9 @@ def _find_bank_rows(bank, inverter):
     if not missing and features.keeps_nodes:
         return np.array([made_for.index(name) for name in names])
     raise ValueError(
-        f"The simulations are of {len(made_for)} nodes ({', '.join(made_for[:3])} ...) "
-        f"and the recording of {len(names)} ({', '.join(names[:3])} ...), of which "
-        f"these were not simulated: {missing[:10]}. Simulate for the recorded nodes."
+        f"The simulations are of {len(made_for)} nodes ({listing(made_for, 3)}) and "
+        f"the recording of {len(names)} ({listing(names, 3)}), of which {len(missing)} "
+        f"were not simulated: {listing(missing)}. Simulate for the recorded nodes."
     )
 
 

@@ -22,12 +22,36 @@ def positive_setting(model, name):
     """
     value = getattr(model, name)
     if value is None:
-        kind = type(model).__name__
-        raise ValueError(
-            f"{kind} needs {name}: give it, as in {kind}(sfreq=128.0, duration=10.0), "
-            "or let an inverter take it from the recording."
-        )
+        raise ValueError(_describe_missing(model, [name]))
     return float(check_array(name, value, shape=(), positive=True))
+
+
+def check_is_timed(model):
+    """Check that a model of time series has a sampling rate and a duration.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        The model.
+
+    Raises
+    ------
+    ValueError
+        If one of them is None.
+    """
+    missing = [n for n in ("sfreq", "duration") if getattr(model, n, 0) is None]
+    if model.output == "timeseries" and missing:
+        raise ValueError(_describe_missing(model, missing))
+
+
+def _describe_missing(model, names):
+    """Write what to give to a model that lacks settings."""
+    # A model around another one has its settings inside.
+    kind = type(getattr(model, "model", model)).__name__
+    return (
+        f"{kind} needs {' and '.join(names)}: give it, as in {kind}(sfreq=128.0, "
+        "duration=10.0), in Hz and s, or let an inverter take it from the recording."
+    )
 
 
 def split_sample(model):

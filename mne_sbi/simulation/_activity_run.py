@@ -4,6 +4,7 @@ import numpy as np
 
 from .._checks import draw_seed, listing
 from .._region_names import normalize_region_name
+from ..models._sampling import check_is_timed
 from ._activity import Activity
 from ._recipe import as_model
 
@@ -85,16 +86,7 @@ def _check_settings(model):
             f"{kind} is a model of spectra, and has no activity over time. Use a model "
             "of time series such as JansenRit, or model.simulate_batch() for spectra."
         )
-    missing = [
-        name for name in ("sfreq", "duration") if getattr(model, name, None) is None
-    ]
-    if missing:
-        # A model round another one has its settings inside.
-        inner = getattr(model, "model", model)
-        raise ValueError(
-            f"{kind} does not know its {' and '.join(missing)} yet. Give the settings: "
-            f"{type(inner).__name__}(..., sfreq=250.0, duration=10.0), in Hz and s."
-        )
+    check_is_timed(model)
 
 
 def _complete(model, params):

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from .._parameters import Parameter
 from .._priors import Prior
 from ..models import ForwardModel
+from ..models._sampling import check_is_timed
 
 # The batch engine of a model may be an approximation; this much is below the noise of
 # any estimated spectrum (5 dB for a single periodogram, 0.5 dB after averaging 75).
@@ -38,6 +39,8 @@ def check_forward_model(model, *, differentiable=True, random_state=0):
         If the model does not keep the contract.
     TypeError
         If the object is not an instance of a subclass of :class:`ForwardModel`.
+    ValueError
+        If the sampling rate or the duration of a model of time series is not set.
     """
     if not isinstance(model, ForwardModel):
         hint = " This is the class; create an instance." * inspect.isclass(model)
@@ -45,6 +48,7 @@ def check_forward_model(model, *, differentiable=True, random_state=0):
             "check_forward_model() needs an instance of a ForwardModel, got "
             f"{model!r}.{hint}"
         )
+    check_is_timed(model)
     check_parameters(model)
     check_settings(model)
     # The first import of JAX draws from NumPy's generator, for which no model can help.

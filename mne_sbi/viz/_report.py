@@ -2,7 +2,7 @@
 
 import html
 
-from ._style import in_display_unit
+from ._style import fit_to_pixels, in_display_unit
 
 # Numbers of the table that have the unit of the parameter.
 _WITH_UNIT = ("mean", "sd", "median", "lower", "upper")
@@ -50,17 +50,40 @@ def add_figures(report, make, captions, title, *, section, tags):
     figures = []
     try:
         figures += [make(i) for i in range(len(captions))]
-        one = len(figures) == 1
-        report.add_figure(
-            figures[0] if one else figures,
-            title=title,
-            caption=captions[0] if one else list(captions),
-            section=section,
-            tags=tags,
-        )
+        add_open_figures(report, figures, captions, title, section=section, tags=tags)
     finally:
         for figure in figures:
             plt.close(figure)
+
+
+def add_open_figures(report, figures, captions, title, *, section, tags):
+    """Add figures to a section behind one slider, and leave them open.
+
+    Parameters
+    ----------
+    report : mne.Report
+        The report.
+    figures : list of matplotlib.figure.Figure
+        The figures. Their size becomes a whole number of pixels.
+    captions : list of str | None
+        A caption for each figure.
+    title : str
+        Their heading.
+    section : str
+        The section.
+    tags : tuple of str
+        Tags by which readers filter.
+    """
+    for figure in figures:
+        fit_to_pixels(figure)
+    one = len(figures) == 1
+    report.add_figure(
+        figures[0] if one else figures,
+        title=title,
+        caption=captions[0] if one and captions else captions,
+        section=section,
+        tags=tags,
+    )
 
 
 def parameters_to_html(table):

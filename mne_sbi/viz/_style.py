@@ -75,8 +75,19 @@ def hide_spines(ax, sides=("top", "right")):
     ax.spines[list(sides)].set_visible(False)
 
 
+def fit_to_pixels(fig):
+    """Shrink a figure by less than a pixel, to whole pixels at its resolution.
+
+    MNE-Python's reports truncate the size in pixels where Matplotlib rounds 459.99...
+    up, and the picture is sheared. The quarter keeps both away from the next number.
+    """
+    pixels = np.floor(fig.get_size_inches() * fig.dpi + 1e-6)
+    fig.set_size_inches((pixels + 0.25) / fig.dpi)
+
+
 def finish(fig, show):
     """Show a figure if asked to, and return it."""
+    fit_to_pixels(fig)
     if show:
         fig.show() if _is_interactive() else None
     return fig

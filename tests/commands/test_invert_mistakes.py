@@ -19,14 +19,14 @@ MISTAKES = {
     "rates": (["sub-0_raw.fif", "slow_raw.fif"], "sampled at 90 and 100 Hz"),
     "kinds": (["sub-0_raw.fif", "sub-3-epo.fif"], "Some files hold epochs, and others"),
     "picks": (["sub-0_raw.fif", "--picks", "Oz"], "--picks does not fit sub-0_raw.fif"),
-    "sensors": (["eeg_raw.fif"], "need lead_field= .'template'"),
+    "sensors": (["eeg_raw.fif"], "need --lead-field .'template'"),
     "positions": (
         ["eeg_raw.fif", "--lead-field", "template"],
-        "no positions of Fc5., C3.., Oz... Name a montage, such as --montage colin27",
+        "of 3 of 3 EEG channels: Fc5., C3.., Oz... Name a montage, such as --montage",
     ),
     "montage": (
-        ["eeg_raw.fif", "--lead-field", "template", "--montage", "colin27_1005"],
-        "colin27_1005 has no positions for Fc5., C3.., Oz.. of eeg_raw.fif. --rename",
+        ["eeg_raw.fif", "--lead-field", "template", "--montage", "biosemi256"],
+        "no positions for 2 of 3 EEG channels of eeg_raw.fif: Fc5., Oz... --picks",
     ),
     "unknown montage": (
         ["eeg_raw.fif", "--lead-field", "template", "--montage", "biosemi46"],

@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 import types
@@ -71,7 +72,8 @@ def test_mistakes_are_told_without_a_traceback(demo, capsys, error):
     demo(fail(error))
     assert main(["demo"]) == 1
     captured = capsys.readouterr()
-    assert captured.err == f"mne_sbi demo: {error}\n"
+    told = str(error).replace("seed", "--seed")
+    assert captured.err == f"mne_sbi demo: {told}\n"
     assert captured.out == ""
     with pytest.raises(type(error)):
         main(["--traceback", "demo"])
@@ -137,3 +139,25 @@ def test_as_a_process(module):
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("mne_sbi models: There is no forward model 'no_such")
+
+
+def test_output_that_nobody_reads_is_no_error():
+    """As in ``mne_sbi models | head -1``."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mne_sbi", "models"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 141
+
+
+def test_a_terminal_of_ascii(demo, monkeypatch):
+    demo(lambda **options: print("R\u00b2 of sub-J\u00fcrgen \u2611"))
+    output = io.BytesIO()
+    stream = io.TextIOWrapper(output, encoding="ascii", errors="strict")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert main(["demo"]) == 0
+    assert output.getvalue() == rb"R\xb2 of sub-J\xfcrgen \u2611" + b"\n"

@@ -17,6 +17,7 @@ from mne_sbi.datasets import (
 from mne_sbi.datasets._download import (
     RegistryEntry,
     data_folder,
+    fetch_entries,
     fetch_file,
     read_registry,
 )
@@ -137,6 +138,36 @@ def test_download_false(tmp_path):
     with pytest.raises(FileNotFoundError, match="fetch_this.*download=True"):
         fetch_file(entry, tmp_path, download=False, call="fetch_this()")
     assert list(tmp_path.iterdir()) == []
+
+
+def make_entries(url, names):
+    entry = make_entry(f"{url}/good/file.bin")
+    return [
+        dataclasses.replace(entry, file=name, url=f"{url}/{name}") for name in names
+    ]
+
+
+def test_all_files_that_are_missing_are_named(server, tmp_path):
+    entries = make_entries(server.url, "abc")
+    (tmp_path / "b").write_bytes(CONTENT)
+    with pytest.raises(
+        FileNotFoundError, match=r"2 of 3 files .*fetch_this\(\)"
+    ) as exc:
+        fetch_entries(entries, tmp_path, False, False, "fetch_this()")
+    for name in "ac":
+        assert f"\n  {name}  from {server.url}/{name}" in str(exc.value)
+    assert f"{server.url}/b" not in str(exc.value)
+    # The same where there is no network.
+    entries = make_entries("http://127.0.0.1:1", "abc")
+    with pytest.raises(DownloadError, match="Could not download a: ") as exc:
+        fetch_entries(entries, tmp_path, True, False, "fetch_this()")
+    assert str(exc.value).endswith(
+        "Also missing there:\n  c  from http://127.0.0.1:1/c"
+    )
+    (tmp_path / "c").write_bytes(CONTENT)
+    with pytest.raises(DownloadError, match="Could not download a: ") as exc:
+        fetch_entries(entries, tmp_path, True, False, "fetch_this()")
+    assert "Also missing" not in str(exc.value)
 
 
 def test_interrupt_leaves_nothing(server, tmp_path, monkeypatch):

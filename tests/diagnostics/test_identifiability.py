@@ -135,12 +135,12 @@ def test_only_the_product_is_known():
     assert abs(null @ result.eigenvectors[:, 1]) > 0.99
     # What is left of each is its part in the direction that nobody knows.
     np.testing.assert_allclose(result.contraction, np.abs(null), atol=0.05)
-    assert "a and b can be rescaled together" in result.summary()
-    assert "multiply a by k and divide b by k" in result.summary()
+    assert "a and b can be rescaled together" in str(result)
+    assert "multiply a by k and divide b by k" in str(result)
     known = identifiability(Loudness(), {"b": 2.0}, n_replicates=300, random_state=0)
     assert known.symmetries == ()
     assert known.contraction[0] < 0.1
-    assert "No exact symmetry" in known.summary()
+    assert "No exact symmetry" in str(known)
 
 
 def test_features_whose_mean_tells_nothing_are_warned_of():
@@ -214,7 +214,7 @@ def test_result_and_figure():
     result = identifiability(Loudness(), n_replicates=100, random_state=0)
     assert repr(result).startswith("<Identifiability | 87 features, 100 replicates")
     assert "1 exact symmetry" in repr(result)
-    table = result.to_data_frame()
+    table = result.summary()
     assert table["parameter"].tolist() == ["a", "b"]
     np.testing.assert_allclose(
         table["posterior_sd"], table["prior_sd"] * table["contraction"]
@@ -238,7 +238,7 @@ def test_words_name_what_matters():
     prior = Prior([Parameter(name, 0, 1, 0.5) for name in "abc"])
     fisher = np.diag([99.0, 1.0, 0.0])
     result = Identifiability(prior, np.full(3, 0.5), fisher, np.zeros(3), (), 10, 100)
-    text = result.summary()
+    text = str(result)
     assert "Well determined: a 0.10." in text
     assert "Partly determined: b 0.71." in text
     assert "Hardly determined: c 1.00." in text

@@ -84,7 +84,7 @@ def test_contraction_of_the_spectrum_of_ten_seconds(synapses, expected):
     assert result.symmetries == ()
     # From sloppy to stiff over more than three orders of magnitude.
     assert result.eigenvalues[0] > 300 * max(result.eigenvalues[-1], 1e-9)
-    assert "a" in result.summary().splitlines()[1]
+    assert "a" in str(result).splitlines()[1]
 
 
 def test_nothing_is_known_along_an_exact_symmetry():
@@ -98,7 +98,7 @@ def test_nothing_is_known_along_an_exact_symmetry():
     )
     assert [set(s) for s in result.symmetries] == [{"A", "B", "C", "mu", "sigma"}]
     assert result.eigenvalues[-1] < 1e-9 * result.eigenvalues[0]
-    assert "A, B, C, mu and sigma can be rescaled together" in result.summary()
+    assert "A, B, C, mu and sigma can be rescaled together" in str(result)
 
 
 @pytest.mark.slow

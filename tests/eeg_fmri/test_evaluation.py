@@ -111,11 +111,27 @@ def test_result_prints_as_a_small_table_and_survives_pickling():
     evaluation = evaluate(Ridge(), X, y, GROUPS, TIMES)
     text = repr(evaluation)
     assert "leave_one_person_out, 4 people, 400 volumes, 25 targets" in text
-    assert "no motion only: no head motion was given" in text
+    assert "motion only (no head motion was given: Baselines(motion=...))" in text
+    assert text.splitlines()[-1].startswith("8 checks passed; not checked: ridge (X of")
     assert len(text.splitlines()) < 12
     assert not evaluation.predictions.flags.writeable
     again = pickle.loads(pickle.dumps(evaluation))
     assert repr(again) == text and not again.r.flags.writeable
+
+
+def test_all_checks_can_be_made():
+    X = band_power()
+    rng = np.random.default_rng(0)
+    visible = center(X[:, 0, 2] @ rng.standard_normal((10, 25)))
+    y = visible + center(rng.standard_normal(visible.shape))
+    model = EEG2fMRIRegressor(t_r=T_R, target="voxels", random_state=0)
+    baselines = Baselines(bands=("theta", "alpha", "beta"), motion=slow(rng, 6))
+    evaluation = evaluate(
+        model, X[:, :, :3], y, GROUPS, TIMES, baselines=baselines, ceiling=visible
+    )
+    n = len(evaluation.verdicts)
+    expected = f"{11 - n} of 11 checks passed" if n else "11 checks passed"
+    assert evaluation.checks == expected
 
 
 def test_keeping_no_predictions():

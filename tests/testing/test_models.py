@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mne_sbi import Parameter
+from mne_sbi import Parameter, simulate, simulate_activity
+from mne_sbi.diagnostics import identifiability
 from mne_sbi.models import ForwardModel
 from mne_sbi.testing import check_forward_model, make_connectome
 
@@ -183,6 +184,13 @@ def test_check_wants_an_instance():
         check_forward_model(3)
 
 
+@pytest.mark.parametrize("setting", ["sfreq", "duration"])
+def test_check_needs_a_rate_and_a_duration(setting):
+    model = Noise(make_connectome(3), **{setting: None})
+    with pytest.raises(ValueError, match=rf"^Noise needs {setting}: .* Noise\(sfreq="):
+        check_forward_model(model)
+
+
 def test_third_party_model_passes(monkeypatch):
     plugin = Path(__file__).parents[1] / "data" / "plugin_hopf"
     monkeypatch.syspath_prepend(plugin)
@@ -201,3 +209,11 @@ def test_make_connectome():
     assert 0 < connectome.lengths.max() <= 0.14
     with pytest.raises(ValueError, match="at least 2, got 1"):
         make_connectome(1)
+
+
+@pytest.mark.parametrize("setting", ["sfreq", "duration"])
+@pytest.mark.parametrize("use", [simulate, simulate_activity, identifiability])
+def test_plugins_need_a_rate_and_a_duration_everywhere(use, setting):
+    model = Noise(make_connectome(3), **{setting: None})
+    with pytest.raises(ValueError, match=rf"^Noise needs {setting}: .* Noise\(sfreq="):
+        use(model)

@@ -239,7 +239,8 @@ def test_report_has_the_verdicts_tables_and_figures(info):
     for sentence in evaluation.verdicts.values():
         assert sentence.replace("'", "&#x27;") in html
     for name, why in evaluation.missing.items():
-        assert f"Not compared with {name}: {why}." in html
+        assert f"{name} ({why})" in html
+    assert f"<p>{evaluation.checks}.</p>" in html
     assert f"{evaluation.summary().loc['model', 'skill']:.3f}" in html
     for skill in evaluation.table["skill"]:
         assert f"<td>{skill:z.3f}</td>" in html
@@ -256,7 +257,9 @@ def test_report_without_findings_and_wrong_arguments():
     assert isinstance(evaluation, Evaluation) and not evaluation.verdicts
     report = mne.Report(title="x", verbose=False)
     evaluation.add_to_report(report, title="My model", tags=["fmri"])
-    assert "No check speaks against the predictions" in "\n".join(report.html)
+    known = "9 checks passed; not checked: ridge (baselines=False), intervals ("
+    assert evaluation.checks.startswith(known)
+    assert f"<p>{known}" in "".join(report.html)
     with pytest.raises(TypeError, match="report must be an mne.Report"):
         evaluation.add_to_report("report.html")
     with pytest.raises(TypeError, match=r"Write \('fmri',\)"):

@@ -1,0 +1,62 @@
+"""Messages of the package in words of the command line."""
+
+import re
+
+# Arguments of functions that options have other names for.
+_OTHER_NAMES = {"random_state": "seed", "fname": "output"}
+# Code such as LogPSD(fmin=1.0), in which options would make no sense.
+_CALL = re.compile(r"\w\((?:[^()]|\([^()]*\))*\)")
+# After these, a word that is also plain English begins a sentence.
+_START = r"(?:^|(?<=[.:] ))"
+_VERBS = "must|needs|has|is|names|cuts|chooses|holds|belongs"
+_VALUE = r"(?P<value>'[^']*'|\"[^\"]*\"|\.\.\.|-?[\w.+-]*\w)?"
+
+
+def to_options(text, options):
+    """Write the options of a command where a message speaks of arguments in Python.
+
+    Parameters
+    ----------
+    text : str
+        The message, such as ``"n_draws must be positive; give duration=None."``.
+    options : argparse.Namespace
+        The options, by whose names the arguments are known.
+
+    Returns
+    -------
+    text : str
+        The message, such as ``"--n-draws must be positive; give no --duration."``.
+    """
+    names = {name: name for name in vars(options)}
+    names |= {name: to for name, to in _OTHER_NAMES.items() if to in names}
+    said = {name: f"--{dest.replace('_', '-')}" for name, dest in names.items()}
+    if "fmin" in names:
+        said["freqs"] = "--fmin and --fmax"
+    for name, option in said.items():
+        text = _outside_calls(text, name, option)
+    return text
+
+
+def _outside_calls(text, name, option):
+    """Replace an argument by an option, but in code."""
+    parts, start = [], 0
+    for call in _CALL.finditer(text):
+        parts += [_replace(text[start : call.start()], name, option), call[0]]
+        start = call.end()
+    return "".join([*parts, _replace(text[start:], name, option)])
+
+
+def _replace(text, name, option):
+    """Replace an argument by an option."""
+
+    def assign(match):
+        value = (match["value"] or "").strip("'\"")
+        if value in ("None", "False"):
+            return f"no {option}"
+        return option if value in ("", "True", "...") else f"{option} {value}"
+
+    text = re.sub(rf"(?<![\w.'\"-]){name}={_VALUE}(?![\w(\[{{'\"])", assign, text)
+    text = re.sub(rf"'{name}'(?=: )", option, text)
+    if "_" in name or name == "freqs":
+        return re.sub(rf"(?<![\w.'\"=/-]){name}(?!\w|\.\w|[(=\[])", option, text)
+    return re.sub(rf"{_START}{name}(?= (?:{_VERBS})\b)", option, text)
