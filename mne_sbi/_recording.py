@@ -32,8 +32,8 @@ def as_recording(
         What was observed: an array of shape (n_obs, n_nodes, n_points) or
         (n_obs, n_features); or an object of MNE-Python, whose bad channels are left
         out: ``Raw`` (one observation, without segments annotated as bad, and cut at
-        joints, which annotations without a duration mark), ``Epochs``
-        and ``EpochsSpectrum`` (one observation per epoch), ``Evoked`` or ``Spectrum``,
+        joints, which annotations without a duration mark), ``Epochs`` and
+        ``EpochsSpectrum`` (one observation per epoch), ``Evoked`` or ``Spectrum``,
         ``SourceEstimate``, ``VolSourceEstimate`` or ``MixedSourceEstimate``. A list
         holds objects of one kind, and each element is one observation.
     labels : list of mne.Label | path-like | tuple | None

@@ -18,9 +18,10 @@ class Recording:
     ----------
     data : list of ndarray, shape (n_rows, n_times), or ndarray
         One time series per observation, which may differ in length, and are NaN in all
-        rows where a segment is left out or two pieces are joined; or power of shape (n_obs, n_rows, n_freqs), if
-        ``freqs`` are given; or an array of shape (n_obs, n_nodes, n_points) or
-        (n_obs, n_features) whose meaning only the estimator knows.
+        rows where a segment is left out or two pieces are joined; or power of shape
+        (n_obs, n_rows, n_freqs), if ``freqs`` are given; or an array of shape (n_obs,
+        n_nodes, n_points) or (n_obs, n_features) whose meaning only the estimator
+        knows.
     sfreq : float | None
         Sampling rate in Hz; ``None`` for arrays and spectra.
     names : tuple of str | None

@@ -104,13 +104,14 @@ def _warn_if_short(inverter, recording):
     assumed = getattr(noise, "duration", None)
     is_simulated = inverter.model_.output == "timeseries"
     if is_simulated:
-        # Simulated time series bring their own sampling noise.
-        assumed = inverter.model_.duration
+        # Simulated time series bring their own sampling noise. How long a spectrum's
+        # recording was is not known.
+        assumed = inverter.model_.duration if recording.is_series else None
     if assumed is None:
         return
     if not lengths:
         # Whoever gives features knows what is in them.
-        if inverter.features is None and not is_simulated:
+        if inverter.features is None:
             warn_user(
                 "A Spectrum does not tell how long the recording was: the observation "
                 f"noise is that of {assumed:.4g} s. Give the Raw or the Epochs, or fit "

@@ -146,8 +146,8 @@ class EnvelopeCorrelation(FeatureExtractor):
         ----------
         inst : Raw | Epochs | array, shape (n_nodes, n_times)
             Time series of regions; of a ``Raw`` without segments annotated as bad, and
-            cut where annotations say that two pieces are joined. All epochs together make one observation. What has a method ``to_raw`` is taken
-            as that.
+            cut where annotations say that two pieces are joined. All epochs together
+            make one observation. What has a method ``to_raw`` is taken as that.
         sfreq : float | None
             Sampling rate in Hz, of arrays only.
         names : sequence of str | None

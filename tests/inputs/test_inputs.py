@@ -41,6 +41,7 @@ NO_TABLE = {
     "time series": r"X must have shape \(n_obs, 5, n_times\), got \(3, 2000\)\."
 }
 AVERAGE = dict.fromkeys(("SGMInverter", "spectra"), "An Evoked holds what is locked")
+UNKNOWN = {"SGMInverter": "does not tell how long the recording was"}
 
 
 def labelled(world):
@@ -97,7 +98,13 @@ REGIONS = [
         lambda w, _: w.epochs(w.raw()).average("all"),
         warned=AVERAGE,
     ),
-    Case("``Spectrum``", "spectrum", 1, lambda w, _: w.spectrum(w.raw())),
+    Case(
+        "``Spectrum``",
+        "spectrum",
+        1,
+        lambda w, _: w.spectrum(w.raw()),
+        warned=UNKNOWN,
+    ),
     Case("``EpochsSpectrum``", "epoch", 4, lambda w, _: w.spectrum(w.epochs(w.raw()))),
     Case(
         "``SourceEstimate``",
@@ -156,6 +163,7 @@ REGIONS = [
         "element",
         3,
         lambda w, _: [w.spectrum(raw) for raw in persons(w.raw)],
+        warned=UNKNOWN,
     ),
     Case(
         "list of ``EpochsSpectrum``",
@@ -199,7 +207,13 @@ SENSORS = [
         lambda w, _: w.epochs(w.eeg()).average(),
         warned=AVERAGE,
     ),
-    Case("``Spectrum``", "spectrum", 1, lambda w, _: w.spectrum(w.eeg())),
+    Case(
+        "``Spectrum``",
+        "spectrum",
+        1,
+        lambda w, _: w.spectrum(w.eeg()),
+        warned=UNKNOWN,
+    ),
     Case("``EpochsSpectrum``", "epoch", 4, lambda w, _: w.spectrum(w.epochs(w.eeg()))),
     Case("list of ``Raw``", "element", 3, lambda w, _: persons(w.eeg)),
     Case(
@@ -213,6 +227,7 @@ SENSORS = [
         "element",
         3,
         lambda w, _: [w.spectrum(raw) for raw in persons(w.eeg)],
+        warned=UNKNOWN,
     ),
 ]
 LEAD_FIELDS = ("LeadField", "template", "Forward")
