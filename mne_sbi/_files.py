@@ -35,9 +35,9 @@ class NotEnoughMemoryError(MemoryError):
     """A whole file whose arrays do not fit into memory."""
 
 
-def encode_json(content):
+def encode_json(content, indent=None):
     """Write a dict as JSON with a hash of itself, str."""
-    return json.dumps({"sha256": _hash_json(content)} | content, indent=1)
+    return json.dumps({"sha256": _hash_json(content)} | content, indent=indent)
 
 
 def decode_json(text):
