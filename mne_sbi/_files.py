@@ -35,9 +35,9 @@ class NotEnoughMemoryError(MemoryError):
     """A whole file whose arrays do not fit into memory."""
 
 
-def encode_json(content):
+def encode_json(content, indent=None):
     """Write a dict as JSON with a hash of itself, str."""
-    return json.dumps({"sha256": _hash_json(content)} | content, indent=1)
+    return json.dumps({"sha256": _hash_json(content)} | content, indent=indent)
 
 
 def decode_json(text):
@@ -145,7 +145,7 @@ def _write(out, name, array, by_rows):
             part = np.ascontiguousarray(part)
             write(start, part)
             if by_rows:
-                rows += [zlib.crc32(_bytes_of(row)) for row in part]
+                rows += _checksums(part)
             else:
                 whole.update(_bytes_of(part))
     return about | ({"crc32": rows} if by_rows else {"sha256": whole.hexdigest()})
@@ -154,6 +154,12 @@ def _write(out, name, array, by_rows):
 def _bytes_of(array):
     """Return the bytes of a contiguous array without copying them."""
     return memoryview(array.reshape(-1).view(np.uint8))
+
+
+def _checksums(array):
+    """Return the checksum of each row, a list of int."""
+    content, step = _bytes_of(array), _n_bytes(array.dtype, array.shape[1:])
+    return [zlib.crc32(content[i * step : (i + 1) * step]) for i in range(len(array))]
 
 
 def _n_bytes(dtype, shape):
@@ -337,7 +343,7 @@ class StoredFile:
         return array
 
     def _compare_rows(self, array, expected):
-        if [zlib.crc32(_bytes_of(row)) for row in array] != expected:
+        if _checksums(array) != expected:
             raise ValueError("The checksum of a row does not match.")
 
     def _locate(self, name):

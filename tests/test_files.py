@@ -505,6 +505,63 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path):
     assert sorted(os.listdir(tmp_path)) == sorted([*others, "b.h5", "c.h5"])
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes to kill")
+def test_killed_at_every_step_of_a_save(tmp_path):
+    """The file is the old one or the new one, and the next save leaves nothing else."""
+    program = """
+        import os, signal, sys
+        import h5py
+        import numpy as np
+        from mne_sbi import (
+            Parameter, Posterior, Prior, SimulationBank, read_posterior,
+            read_simulation_bank,
+        )
+
+        os.chdir(sys.argv[1])
+        prior, n_killed, n_new = Prior([Parameter("a", 0, 1, 0.5)]), 0, 0
+        steps = ("open", "os.chmod", "os.rename", "os.remove")
+
+        def bank(value):
+            x = np.full((3, 1, 2), value, np.float32)
+            return SimulationBank(np.full((3, 1), 0.5), x, np.ones(3, bool), prior)
+
+        def posterior(value):
+            return Posterior(np.full((1, 3, 1), value), ["a"], [""])
+
+        def die_at(number):
+            left = number
+            def hook(event, args):
+                nonlocal left
+                if event in steps:
+                    left -= 1
+                    if left < 0:
+                        os.kill(os.getpid(), signal.SIGKILL)
+            sys.addaudithook(hook)
+
+        for fname, make, get in (
+            ("bank.h5", bank, lambda: read_simulation_bank("bank.h5").x),
+            ("posterior.npz", posterior, lambda: read_posterior("posterior.npz").draws),
+        ):
+            for number in range(100):
+                make(1.0).save(fname, overwrite=True)
+                assert not [name for name in os.listdir() if name.startswith(".")]
+                child = os.fork()
+                if child == 0:
+                    die_at(number)
+                    make(2.0).save(fname, overwrite=True)
+                    os._exit(0)
+                status = os.waitpid(child, 0)[1]
+                assert set(get().ravel()) in ({1.0}, {2.0})
+                n_new += set(get().ravel()) == {2.0}
+                if status == 0:
+                    break
+                n_killed += 1
+        print(n_killed >= 10 and n_new >= 2)
+    """
+    done = run(program, tmp_path)
+    assert done.stdout == "True\n", done.stderr
+
+
 def test_json_with_a_hash():
     content = {"a": [1, 2.5, None, "é"], "b": {"c": True}}
     text = encode_json(content)

@@ -9,6 +9,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+import time
 import warnings
 import zlib
 from pathlib import Path
@@ -153,8 +154,12 @@ def fetch_tarball(subject, folder, *, download=True, verbose, call):
             raise
         warnings.warn(f"{error} Downloading it again.", RuntimeWarning, stacklevel=3)
     folder.mkdir(parents=True, exist_ok=True)
+    # What a process that was killed left, a day ago or earlier.
+    for path in folder.glob(f".{entry.file}-*"):
+        if time.time() - path.stat().st_mtime > 86_400:
+            shutil.rmtree(path, ignore_errors=True)
     # On the same disk, so that what is complete can be moved; gone whatever happens.
-    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as scratch:
+    with tempfile.TemporaryDirectory(prefix=f".{entry.file}-", dir=folder) as scratch:
         tarball = fetch_file(entry, Path(scratch), verbose=verbose, call=call)
         _compare_with_record(tarball, entry, folder)
         members = _extract(tarball, entry, Path(scratch) / "members")

@@ -91,7 +91,7 @@ def open_folder(folder, description, n_simulations, overwrite):
     folder.mkdir(exist_ok=True)
     try:
         with write_atomically(folder / _MANIFEST, overwrite=exists) as temporary:
-            temporary.write_text(encode_json(manifest), encoding="utf-8")
+            temporary.write_text(encode_json(manifest, indent=1), encoding="utf-8")
     except FileExistsError:
         # Another process started the same bank at the same moment.
         return open_folder(folder, description, n_simulations, overwrite=False)

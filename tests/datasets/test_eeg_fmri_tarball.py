@@ -3,7 +3,9 @@
 import hashlib
 import io
 import json
+import os
 import tarfile
+import time
 
 import numpy as np
 import pytest
@@ -130,6 +132,17 @@ def test_path_traversal(oddball, tmp_path, name):
     assert not [f for f in everything(tmp_path) if "evil" in f or f.endswith("/e")]
     assert not (folder / "ds000116" / "tarballs").exists()
     assert not (folder / "ds000116" / "eeg_hashes.json").exists()
+
+
+def test_leftovers_of_a_killed_download(oddball, tmp_path):
+    folder = fetch(tmp_path, what="bold", allow_unverified=False)
+    for name, age in (("old", 100_000), ("new", 0)):
+        left = folder / f".{NAME}-{name}"
+        left.mkdir()
+        (left / NAME).write_bytes(b"half")
+        os.utime(left, (time.time() - age,) * 2)
+    fetch(tmp_path)
+    assert [p.name for p in folder.glob(".ds116*")] == [f".{NAME}-new"]
 
 
 def test_a_bomb(oddball, tmp_path, monkeypatch):

@@ -258,11 +258,15 @@ def name_another_class(fname):
     rewrite(fname, lambda content: content.update({"class": "os.system"}))
 
 
-def name_another_kind(fname):
-    rewrite(
-        fname,
-        lambda content: content["settings"].update(prior={"is": "Popen", "of": None}),
-    )
+def name_another_kind(kind):
+    def change(fname):
+        prior = {"is": kind, "of": {"is": "dict", "items": [["config", "os.system"]]}}
+        rewrite(fname, lambda content: content["settings"].update(prior=prior))
+
+    return change
+
+
+KINDS = ["Popen", "keras.layers.Lambda", "Lambda", "__class__", "ModelInverter"]
 
 
 def lose_the_fit(fname):
@@ -286,7 +290,7 @@ def leave_another_archive(fname):
         overwrite_with_text,
         flip_a_byte,
         name_another_class,
-        name_another_kind,
+        *[name_another_kind(kind) for kind in KINDS],
         lose_the_fit,
         write_a_list,
         leave_another_archive,
