@@ -21,7 +21,7 @@ MISTAKES = {
     "picks": (["sub-0_raw.fif", "--picks", "Oz"], "there is no channel or type Oz"),
     "some picks": (
         ["eeg_raw.fif", "--picks", "fc5,Qz,Oz"],
-        "eeg_raw.fif: there is no channel or type Qz. Its 3 channels are Fc5., C3.., Oz",
+        "there is no channel or type Qz. Its 3 channels are Fc5., C3.., Oz..",
     ),
     "sensors": (["eeg_raw.fif"], "need --lead-field .'template'"),
     "positions": (
