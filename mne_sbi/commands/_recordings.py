@@ -158,10 +158,11 @@ def _pick(recording, picks, file):
         if len(matched) == len(picks):
             recording.pick([matched[pick] for pick in picks], verbose="error")
             return
-        names = listing(recording.ch_names, 20)
+        wrong = [pick for pick in picks if pick not in matched]
         raise ValueError(
-            f"--picks does not fit {file}, whose {len(recording.ch_names)} channels "
-            f"are {names}: {exc}"
+            f"--picks does not fit {file}: there is no channel or type "
+            f"{listing(wrong)}. Its {len(recording.ch_names)} channels are "
+            f"{listing(recording.ch_names, 20)}."
         ) from exc
 
 

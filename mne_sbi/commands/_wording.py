@@ -3,7 +3,9 @@
 import re
 
 # Arguments of functions that options have other names for.
-_OTHER_NAMES = {"random_state": "seed", "fname": "output"}
+_OTHER_NAMES = {"random_state": "seed", "fname": "output", "n_simulations": "n"}
+# Words that are not plain English, wherever they stand; and all with an underscore.
+_NO_WORDS = ("fmin", "fmax", "freqs", "fname")
 # Code such as LogPSD(fmin=1.0), in which options would make no sense.
 _CALL = re.compile(r"\w\((?:[^()]|\([^()]*\))*\)")
 # After these, a word that is also plain English begins a sentence.
@@ -28,7 +30,8 @@ def to_options(text, options):
         The message, such as ``"--n-draws must be positive; give no --duration."``.
     """
     names = {name: name for name in vars(options)}
-    names |= {name: to for name, to in _OTHER_NAMES.items() if to in names}
+    others = {name: to for name, to in _OTHER_NAMES.items() if to in names}
+    names = others | names
     said = {name: f"--{dest.replace('_', '-')}" for name, dest in names.items()}
     if "fmin" in names:
         said["freqs"] = "--fmin and --fmax"
@@ -57,6 +60,6 @@ def _replace(text, name, option):
 
     text = re.sub(rf"(?<![\w.'\"-]){name}={_VALUE}(?![\w(\[{{'\"])", assign, text)
     text = re.sub(rf"'{name}'(?=: )", option, text)
-    if "_" in name or name == "freqs":
+    if "_" in name or name in _NO_WORDS:
         return re.sub(rf"(?<![\w.'\"=/-]){name}(?!\w|\.\w|[(=\[])", option, text)
     return re.sub(rf"{_START}{name}(?= (?:{_VERBS})\b)", option, text)

@@ -130,9 +130,9 @@ def check_opt_in(folder, subjects, *, download, allow_unverified, call):
             f"The EEG of {listing(missing)} is in tarballs such as "
             f"{tarball_entry(missing[0]).url}, for which nobody has published a hash "
             "or a size: what comes cannot be compared with anything. Add "
-            "allow_unverified=True (--allow-unverified on the command line) to "
-            "download it all the same; its hash is recorded then, and later downloads "
-            "must be the same. For the volumes only, use what='bold' (--what bold)."
+            "allow_unverified=True to download it all the same; its hash is recorded "
+            "then, and later downloads must be the same. For the volumes only, use "
+            "what='bold'."
         )
 
 

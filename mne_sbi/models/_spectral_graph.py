@@ -288,8 +288,8 @@ class SpectralGraphModel(ForwardModel):
             # Limits that went through single precision still count as inside.
             if lowest < low * (1 - 1e-6) or highest > high * (1 + 1e-6):
                 raise ValueError(
-                    f"The fast engine covers {name} from {low:g} to {high:g}, and "
-                    f"somebody asks for {lowest:g} to {highest:g}. Stay inside, or use "
+                    f"The fast engine covers {name} from {low:g} to {high:g}, but the "
+                    f"prior asks for {lowest:g} to {highest:g}. Stay inside, or use "
                     "ModelInverter(SpectralGraphModel(..., engine='exact')), slower."
                 )
 

@@ -18,7 +18,11 @@ MISTAKES = {
     "broken": (["broken_raw.fif"], "broken_raw.fif cannot be read as a recording"),
     "rates": (["sub-0_raw.fif", "slow_raw.fif"], "sampled at 90 and 100 Hz"),
     "kinds": (["sub-0_raw.fif", "sub-3-epo.fif"], "Some files hold epochs, and others"),
-    "picks": (["sub-0_raw.fif", "--picks", "Oz"], "--picks does not fit sub-0_raw.fif"),
+    "picks": (["sub-0_raw.fif", "--picks", "Oz"], "there is no channel or type Oz"),
+    "some picks": (
+        ["eeg_raw.fif", "--picks", "fc5,Qz,Oz"],
+        "there is no channel or type Qz. Its 3 channels are Fc5., C3.., Oz..",
+    ),
     "sensors": (["eeg_raw.fif"], "need --lead-field .'template'"),
     "positions": (
         ["eeg_raw.fif", "--lead-field", "template"],

@@ -29,6 +29,9 @@ OPTIONS = argparse.Namespace(
         ("n must be a positive integer", "--n must be a positive integer"),
         ("Invalid value for 'method': 'x'.", "Invalid value for --method: 'x'."),
         ("Give other freqs.", "Give other --fmin and --fmax."),
+        ("Lower fmin, or use LogPSD(fmin=2)", "Lower --fmin, or use LogPSD(fmin=2)"),
+        ("n_simulations must be", "--n must be"),
+        ("settings, another fname, or", "settings, another --output, or"),
         # Words of plain English, and code.
         ("Its prior and duration are short: the labels.", None),
         ("The method must be cited.", None),
