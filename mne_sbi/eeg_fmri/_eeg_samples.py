@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from .._checks import listing
+from .._sensors import warn_if_not_projected
 
 # Windows that are transformed at once.
 _N_AT_ONCE = 64
@@ -73,6 +74,7 @@ def eeg_channels(raw, picks=None):
             "The recording has no good EEG channel. Give others as picks, correct "
             "their types with raw.set_channel_types, or look at raw.info['bads']."
         )
+    warn_if_not_projected(raw.info, names)
     return names
 
 

@@ -62,7 +62,8 @@ def band_power_windows(
     """
     names = eeg_channels(raw, picks)
     sfreq = raw.info["sfreq"]
-    bands = check_bands(bands, t_r, sfreq, raw.info["lowpass"])
+    passed = raw.info["highpass"] or 0.0, raw.info["lowpass"] or np.inf
+    bands = check_bands(bands, t_r, sfreq, passed)
     times = check_array("times", times, shape=(None,))
     starts = to_samples(times[:, np.newaxis] - t_r * (1 + np.arange(n_lags)), sfreq)
     length = to_samples(t_r, sfreq)
