@@ -46,8 +46,9 @@ def as_recording(
         (``"mean_flip"``) on a surface if ``src`` is given, and otherwise takes the
         mean.
     picks : str | array_like | slice | None
-        Channels, as in MNE-Python, without bad ones; ``None`` takes all that could be
-        regions, or all EEG, magnetometers and gradiometers if ``sensors``.
+        Channels, as in MNE-Python, without bad ones; ``None`` takes MNE-Python's data
+        channels or, where there are none, miscellaneous ones; and all EEG,
+        magnetometers and gradiometers if ``sensors``.
     duration : float | None
         Length in s of consecutive windows of a ``Raw``, one observation each.
     sensors : bool

@@ -5,10 +5,9 @@ import numpy as np
 from ._checks import listing
 from ._recording_arrays import Recording, active_projectors, check_power, check_series
 from ._recording_joints import find_left_out, left_out_of_raw
-from ._sensors import match_ch_names, sensor_projector
+from ._sensors import match_ch_names, sensor_projector, warn_if_not_projected
+from ._warnings import warn_user
 
-# Channels that are never a region's activity.
-_NOT_REGIONS = ("stim", "eog", "ecg", "emg", "resp", "syst", "exci", "ias")
 _SENSORS = ("eeg", "mag", "grad")
 # A window of which less than this share is left has hardly a spectrum of its own.
 _LEAST_KEPT = 0.5
@@ -17,6 +16,14 @@ _ROUNDING = 1e-10
 # The same samples of two epochs correlate above this, whatever baseline or trend was
 # taken out of each.
 _SAME = 0.7
+# Band in Hz, and largest number of windows of 1 s, in which the power of channels is
+# compared: slow drifts and the power line are in no spectrum.
+_COMPARED = 1.0, 45.0
+_N_COMPARED = 60
+# Channels with more than so many times the power of others stand out ...
+_OUTLYING = 10
+# ... and the average reference must not carry so much of theirs into the others.
+_MOST_SHARED = 0.5
 
 
 def read_raw(raw, *, picks=None, duration=None, sensors=False):
@@ -66,7 +73,7 @@ def read_raw(raw, *, picks=None, duration=None, sensors=False):
         part[:, ~kept] = np.nan
         data.append(part)
     if sensors:
-        data = [_project(part, names, info) for part in data]
+        data = _project(data, names, info)
     return Recording(data, sfreq, tuple(names), _band(raw.info), info=info)
 
 
@@ -138,7 +145,7 @@ def read_epochs(epochs, *, picks=None, sensors=False, joined=False):
     if joined:
         n_repeated = (_count_repeated(data, epochs),)
     if sensors:
-        data = [_project(series, names, info) for series in data]
+        data = _project(data, names, info)
     if joined and len(data) > 1:
         gap = np.full((len(names), 1), np.nan)
         pieces = [piece for series in data for piece in (gap, series)]
@@ -212,12 +219,12 @@ def read_evoked(evoked, *, picks=None, sensors=False):
         One observation, marked as an average.
     """
     rows, names, info = _choose(evoked, picks, sensors)
-    series = evoked.get_data(picks=rows)
-    check_series(series, names, what="sensors" if sensors else "regions")
+    data = [evoked.get_data(picks=rows)]
+    check_series(data[0], names, what="sensors" if sensors else "regions")
     if sensors:
-        series = _project(series, names, info)
+        data = _project(data, names, info)
     return Recording(
-        [series],
+        data,
         float(evoked.info["sfreq"]),
         tuple(names),
         _band(evoked.info),
@@ -275,6 +282,10 @@ def read_spectrum(spectrum, *, picks=None, sensors=False, joined=False):
         raise ValueError(f"The {type(spectrum).__name__} holds no epoch.")
     check_power(power, names, what="sensors" if sensors else "regions")
     n_windows = (1,) * len(power) if is_epochs else _count_averaged(spectrum)
+    freqs = np.array(spectrum.freqs, dtype=float)
+    if sensors:
+        inside = (freqs >= _COMPARED[0]) & (freqs <= _COMPARED[1])
+        _warn_if_dominated(list(power[..., inside]), names, _eeg_rows(info))
     if joined:
         if is_epochs:
             n_windows = (_count_windows(spectrum, len(power)),)
@@ -283,7 +294,7 @@ def read_spectrum(spectrum, *, picks=None, sensors=False, joined=False):
         power,
         names=tuple(names),
         band=_band(spectrum.info),
-        freqs=np.array(spectrum.freqs, dtype=float),
+        freqs=freqs,
         info=info,
         n_windows=n_windows,
     )
@@ -320,12 +331,7 @@ def _choose(inst, picks, sensors):
     kinds = dict(zip(inst.ch_names, inst.get_channel_types(), strict=True))
     bads = set(inst.info["bads"])
     if picks is None:
-        names = [
-            name
-            for name, kind in kinds.items()
-            if name not in bads
-            and (kind in _SENSORS if sensors else kind not in _NOT_REGIONS)
-        ]
+        names = _pick_default(inst.info, sensors)
         if not names:
             wanted = "an EEG or MEG sensor" if sensors else "a region"
             raise ValueError(
@@ -334,6 +340,7 @@ def _choose(inst, picks, sensors):
             )
     else:
         names = _pick(inst.info, picks, bads)
+    warn_if_not_projected(inst.info, names, is_referenced=sensors)
     # By number, because a channel's name may also be that of a type.
     rows = [inst.ch_names.index(name) for name in names]
     if not sensors:
@@ -347,6 +354,22 @@ def _choose(inst, picks, sensors):
     info = mne.pick_info(inst.info, rows)
     _check_eeg(info)
     return rows, names, info
+
+
+def _pick_default(info, sensors):
+    """Return the good channels that record the brain, by inclusion."""
+    import mne
+
+    kinds = {"meg": True, "eeg": True, "ref_meg": False, "exclude": ()}
+    if not sensors:
+        kinds |= dict.fromkeys(("csd", "seeg", "ecog", "dbs", "fnirs"), True)
+    rows = mne.pick_types(info, **kinds)
+    if not len(rows) and not sensors:
+        # MNE-Python has no type for regions, which are therefore miscellaneous. Beside
+        # data channels, such are accelerometers and the like.
+        rows = mne.pick_types(info, misc=True, exclude=())
+    names = [info["ch_names"][row] for row in rows]
+    return [name for name in names if name not in info["bads"]]
 
 
 def _pick(info, picks, bads):
@@ -437,24 +460,80 @@ def _check_eeg(info):
         )
 
 
-def _project(series, names, info):
+def _project(data, names, info):
     """Give EEG the average reference, and take out what projectors have taken out.
 
     Whatever the common reference was, and whichever channels took part when a projector
     was applied, the result is the same; see :func:`sensor_projector`.
     """
-    rows = _eeg_rows(info)
-    before = np.nanmax(np.abs(series[rows])) if len(rows) else 0
-    series = sensor_projector(info) @ series.astype(float, copy=False)
-    left = np.nanmax(np.abs(series[rows]), axis=1, initial=0)
-    is_same = left < before * _ROUNDING
-    same = [names[row] for row in rows[is_same]]
-    if same:
-        raise ValueError(
-            f"Nothing is left of {', '.join(same)} after the average reference: all "
-            "EEG channels used hold the same."
+    rows, projector = _eeg_rows(info), sensor_projector(info)
+    projected = []
+    for series in data:
+        before = np.nanmax(np.abs(series[rows])) if len(rows) else 0
+        series = projector @ series.astype(float, copy=False)
+        left = np.nanmax(np.abs(series[rows]), axis=1, initial=0)
+        is_same = left < before * _ROUNDING
+        same = [names[row] for row in rows[is_same]]
+        if same:
+            raise ValueError(
+                f"Nothing is left of {', '.join(same)} after the average reference: "
+                "all EEG channels used hold the same."
+            )
+        projected.append(series)
+    powers = [_estimate_briefly(series, info["sfreq"]) for series in projected]
+    _warn_if_dominated(powers, names, rows)
+    return projected
+
+
+def _estimate_briefly(series, sfreq):
+    """Return power in the compared band from a few windows, (n_rows, n_freqs)."""
+    from scipy.signal import periodogram
+
+    n_times = series.shape[1]
+    length = max(1, min(n_times, round(sfreq)))
+    n_windows = min(_N_COMPARED, n_times // length)
+    starts = np.linspace(0, n_times - length, n_windows).astype(int)
+    windows = np.array([series[:, i : i + length] for i in starts])
+    windows = windows[np.isfinite(windows).all(axis=(1, 2))]
+    if not len(windows):
+        return np.zeros((len(series), 0))
+    freqs, power = periodogram(windows, sfreq, "hann", detrend="constant")
+    inside = (freqs >= _COMPARED[0]) & (freqs <= _COMPARED[1])
+    return power[..., inside].sum(axis=0)
+
+
+def _warn_if_dominated(powers, names, rows):
+    """Warn of EEG channels whose power the average reference brought into all others.
+
+    What a channel x leaves in the others is x / n, and n - 1 times as much in itself.
+
+    Parameters
+    ----------
+    powers : list of ndarray, shape (n_channels, n_freqs)
+        Power of each observation with the average reference.
+    names : list of str
+        The channels.
+    rows : ndarray of int
+        Those of EEG.
+    """
+    found = []
+    for power in powers if len(rows) > 2 else ():
+        power = power[rows]
+        typical = np.median(power, axis=0)
+        if not typical.size or not (typical > 0).all():
+            continue
+        ratio = np.median(power / typical, axis=1)
+        share = ratio / (len(rows) - 1) ** 2
+        outlying = (ratio > _OUTLYING) | (share > _MOST_SHARED)
+        if share[outlying].sum() > _MOST_SHARED:
+            found += [names[row] for row in rows[outlying] if names[row] not in found]
+    if found:
+        warn_user(
+            f"The EEG channels {listing(found)} are so much larger than the others "
+            "that most of what is in these is theirs, by the average reference. Mark "
+            "them as bad in info['bads'] if they are broken, correct their unit if it "
+            "is wrong, or choose others with picks=."
         )
-    return series
 
 
 def _check_reference_of_power(info):

@@ -5,7 +5,10 @@ import sys
 import numpy as np
 
 from ._checks import did_you_mean, listing
+from ._warnings import warn_user
 
+# FIFF.FIFFV_PROJ_ITEM_EEG_AVREF of MNE-Python
+_AVERAGE_REFERENCE = 10
 _BRAIN = ("eeg", "mag", "grad", "seeg", "ecog", "dbs", "hbo", "hbr")
 
 
@@ -65,6 +68,34 @@ def sensor_projector(info):
             "channels, or leave these out."
         )
     return result
+
+
+def warn_if_not_projected(info, names, *, is_referenced=False):
+    """Warn of projectors that are there, but were not applied.
+
+    Parameters
+    ----------
+    info : mne.Info
+        Of the recording.
+    names : sequence of str
+        The channels that are used.
+    is_referenced : bool
+        Whether the channels get the average reference in any case.
+    """
+    used = set(names)
+    waiting = [
+        str(projector["desc"])
+        for projector in info["projs"]
+        if not projector["active"]
+        and not (is_referenced and projector["kind"] == _AVERAGE_REFERENCE)
+        and used.intersection(projector["data"]["col_names"])
+    ]
+    if waiting:
+        warn_user(
+            f"The recording has projectors that are not applied: {', '.join(waiting)}. "
+            "What they would take out is in the data. Use .apply_proj(), or "
+            ".del_proj() if it should stay."
+        )
 
 
 def brain_info(info):

@@ -55,7 +55,7 @@ def test_raw():
 
 
 def test_bads_and_channels_that_are_no_regions_are_left_out():
-    raw = make_raw("abcd", kinds=["misc", "eog", "eeg", "stim"])
+    raw = make_raw("abcd", kinds=["eeg", "eog", "eeg", "stim"])
     assert as_recording(raw).names == ("a", "c")
     raw.info["bads"] = ["a"]
     assert as_recording(raw).names == ("c",)

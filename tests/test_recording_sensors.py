@@ -121,7 +121,8 @@ def test_active_projectors_are_kept_and_must_agree():
     data = raw.get_data()
     data = data - np.linalg.pinv(removed) @ (removed @ data)
     np.testing.assert_allclose(recording.data[0], data, atol=1e-19)
-    as_recording([raw, inactive], sensors=True)
+    with pytest.warns(RuntimeWarning, match="not applied: blink"):
+        as_recording([raw, inactive], sensors=True)
     as_recording([applied, applied.copy()], sensors=True)
     with pytest.raises(ValueError, match="Recording 0 has 'blink'; recording 1 has no"):
         as_recording([applied, raw], sensors=True)
@@ -207,7 +208,8 @@ def test_a_real_recording_of_meg_and_eeg(shared_data):
         shared_data / "mne_route" / "sample_24s_raw.fif", verbose="error"
     )
     raw.info["bads"] = ["MEG 2443", "EEG 053"]
-    recording = as_recording(raw, sensors=True, picks=["mag", "eeg"])
+    with pytest.warns(RuntimeWarning, match="not applied: PCA-v1, PCA-v2, PCA-v3"):
+        recording = as_recording(raw, sensors=True, picks=["mag", "eeg"])
     kinds = recording.info.get_channel_types()
     assert kinds.count("mag") == 102 and kinds.count("eeg") == 59
     eeg = np.array(kinds) == "eeg"

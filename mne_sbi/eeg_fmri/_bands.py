@@ -18,7 +18,7 @@ BANDS = {
 _N_TAPERS = 3
 
 
-def check_bands(bands, t_r, sfreq, lowpass=None):
+def check_bands(bands, t_r, sfreq, passed):
     """Check frequency bands against a recording.
 
     Parameters
@@ -29,8 +29,8 @@ def check_bands(bands, t_r, sfreq, lowpass=None):
         Length of a window in s.
     sfreq : float
         Sampling rate in Hz.
-    lowpass : float | None
-        Frequency in Hz above which the recording was filtered.
+    passed : tuple of (float, float)
+        Cutoffs in Hz of the filters that the recording went through.
 
     Returns
     -------
@@ -49,18 +49,19 @@ def check_bands(bands, t_r, sfreq, lowpass=None):
             "bands must be a dictionary such as {'alpha': (8, 13)}, in Hz; got "
             f"{bands!r}."
         )
+    lowest, highest = passed[0], min(sfreq / 2, passed[1])
     checked = {}
     for name, ends in bands.items():
         fmin, fmax = check_array(f"bands[{name!r}]", ends, shape=(2,)).tolist()
         if not 0 <= fmin < fmax:
             raise ValueError(f"bands[{name!r}] must increase from 0 on, got {ends}.")
-        highest = min(sfreq / 2, np.inf if lowpass is None else lowpass)
-        # A filter leaves part of a band that it cuts, but nothing of one above it.
-        if fmax > sfreq / 2 or fmin >= highest:
+        # A filter leaves part of a band that it cuts, but nothing of one beyond it.
+        if fmax > sfreq / 2 or fmin >= highest or fmax <= lowest:
             raise ValueError(
                 f"Band {name!r} ({fmin:g} to {fmax:g} Hz) is not in a recording with a "
-                f"sampling rate of {sfreq:g} Hz that was filtered at {highest:g} Hz. "
-                "Give other bands, or a recording that was not filtered so low."
+                f"sampling rate of {sfreq:g} Hz that was filtered to {lowest:g} to "
+                f"{highest:g} Hz. Give other bands, or a recording that was filtered "
+                "less."
             )
         if fmax * t_r < 1 or (fmax - fmin) * t_r < 0.5:
             raise ValueError(

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._checks import listing
 from .._recording_joints import left_out_of_raw
+from .._sensors import warn_if_not_projected
 
 # Windows that are transformed at once.
 _N_AT_ONCE = 64
@@ -74,6 +75,7 @@ def eeg_channels(raw, picks=None):
             "The recording has no good EEG channel. Give others as picks, correct "
             "their types with raw.set_channel_types, or look at raw.info['bads']."
         )
+    warn_if_not_projected(raw.info, names)
     return names
 
 

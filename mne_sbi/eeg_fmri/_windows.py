@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._checks import check_array, listing
+from ..features._welch import transform
 from ._bands import band_power, check_bands
 from ._eeg_samples import (
     check_finite,
@@ -63,7 +64,8 @@ def band_power_windows(
     """
     names = eeg_channels(raw, picks)
     sfreq = raw.info["sfreq"]
-    bands = check_bands(bands, t_r, sfreq, raw.info["lowpass"])
+    passed = raw.info["highpass"] or 0.0, raw.info["lowpass"] or np.inf
+    bands = check_bands(bands, t_r, sfreq, passed)
     times = check_array("times", times, shape=(None,))
     starts = to_samples(times[:, np.newaxis] - t_r * (1 + np.arange(n_lags)), sfreq)
     length = to_samples(t_r, sfreq)
@@ -127,8 +129,6 @@ def spectrogram_windows(
     ValueError
         If no volume has all windows, or there are not so many frequencies.
     """
-    from scipy.fft import rfft
-
     names = eeg_channels(raw, picks)
     sfreq = raw.info["sfreq"]
     onsets = check_array("onsets", onsets, shape=(None,))
@@ -144,7 +144,8 @@ def spectrogram_windows(
     unique, where = np.unique(starts[valid], return_inverse=True)
     spectra = np.empty((len(unique), len(names), n_freqs), dtype=np.float32)
     for rows, windows in read_windows(raw, names, unique, length):
-        spectra[rows] = np.abs(rfft(windows, axis=2)[..., 1 : n_freqs + 1])
+        # At multiples of 1 / t_r, also where that is no whole number of samples.
+        spectra[rows] = np.abs(transform(windows, sfreq, t_r, 1, n_freqs))
     windows = spectra[where.reshape(-1, n_windows)]
     return np.ascontiguousarray(windows.transpose(0, 2, 3, 1)), valid
 

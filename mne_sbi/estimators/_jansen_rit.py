@@ -83,7 +83,9 @@ class JansenRitInverter(ModelInverter):
     lead_field : "template" | mne.Forward | LeadField | None
         What sensors record of each region. With it, all channels are inverted together.
     picks : str | list | None
-        Channels to use, as in MNE-Python. Bad channels are left out.
+        Channels to use, as in MNE-Python. Bad channels are left out. ``None`` takes
+        data channels (EEG, MEG, intracranial electrodes and the like) or, where there
+        are none, miscellaneous ones.
     duration : float | None
         Length of an observation in s: each ``Raw`` is cut into windows of this length.
         By default that of the recording, of the shortest if there are several.

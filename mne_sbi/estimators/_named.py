@@ -63,7 +63,9 @@ class SGMInverter(ModelInverter):
         pass through it, so that sensors are inverted without source imaging.
         ``"template"`` computes it for the electrode positions of the recording.
     picks : str | list | None
-        Channels to use, as in MNE-Python. Bad channels are left out.
+        Channels to use, as in MNE-Python. Bad channels are left out. ``None`` takes
+        data channels (EEG, MEG, intracranial electrodes and the like) or, where there
+        are none, miscellaneous ones.
     duration : float | None
         Cut each ``Raw`` into windows of this length in s, an observation each.
     n_draws : int

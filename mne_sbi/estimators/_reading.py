@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -98,12 +99,19 @@ def _window_length(inverter, X):
 
 
 def _log_level(verbose):
-    """Set how much MNE-Python says, unless nobody has a word to say about it."""
+    """Set how much MNE-Python says while a recording is read.
+
+    Warnings of what makes an answer wrong are shown as everywhere else in an inverter:
+    the level of MNE-Python decides, not ``verbose``.
+    """
     if verbose is None:
         return contextlib.nullcontext()
-    from mne.utils import use_log_level
+    from mne.utils import logger, use_log_level
 
-    return use_log_level(verbose)
+    before = logger.level
+    with use_log_level(verbose):
+        asked = logger.level
+    return use_log_level(min(asked, max(before, logging.WARNING)))
 
 
 def _check_channels(X, ch_names):

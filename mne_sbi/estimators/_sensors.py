@@ -14,9 +14,6 @@ from ..features._sensors import SensorMixing
 from ..models import Recorded
 from ._inputs import get_inner
 
-# FIFF.FIFFV_PROJ_ITEM_EEG_AVREF of MNE-Python
-_AVERAGE_REFERENCE = 10
-
 
 def find_sensors(model, lead_field, recording, labels=None, nodes=None):
     """Find what the sensors of a recording see of a model.
@@ -68,7 +65,6 @@ def find_sensors(model, lead_field, recording, labels=None, nodes=None):
             f"{type(model).__name__} has none. Give it a connectome."
         )
     info = None if recording is None else recording.info
-    warn_if_not_projected(recording)
     if info is not None:
         lead_field = make_lead_field(lead_field, info, labels)
     elif not isinstance(lead_field, LeadField):
@@ -169,29 +165,6 @@ def get_projector(recording, ch_names):
     matched = match_ch_names(ch_names, names)
     order = [names.index(matched[name]) for name in ch_names]
     return sensor_projector(recording.info)[np.ix_(order, order)]
-
-
-def warn_if_not_projected(recording):
-    """Warn of projectors that are there, but were not applied.
-
-    Parameters
-    ----------
-    recording : Recording
-        What is fitted to. The average reference is taken in any case.
-    """
-    if recording is None or recording.info is None:
-        return
-    waiting = [
-        projector["desc"]
-        for projector in recording.info["projs"]
-        if not projector["active"] and projector["kind"] != _AVERAGE_REFERENCE
-    ]
-    if waiting:
-        warn_user(
-            f"The recording has projectors that are not applied: {', '.join(waiting)}. "
-            "What they would take out is in the sensors' spectra, and not in the "
-            "simulations. Use .apply_proj(), or .del_proj() if it should stay."
-        )
 
 
 def match_channels(recording, lead_field, projector):

@@ -153,8 +153,8 @@ class EnvelopeCorrelation(FeatureExtractor):
         names : sequence of str | None
             Names of the regions, of arrays only.
         picks : str | array_like | slice | None
-            Channels, as in MNE-Python; ``None`` takes all that could be regions and are
-            not bad.
+            Channels, as in MNE-Python; ``None`` takes the good data channels or, where
+            there are none, miscellaneous ones.
 
         Returns
         -------

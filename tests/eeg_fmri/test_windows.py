@@ -227,7 +227,7 @@ def test_bands_that_the_recording_does_not_have(noise, bands, message):
 
 def test_a_band_above_the_filter_of_the_recording(noise):
     filtered = noise.copy().filter(None, 25.0, verbose="error")
-    with pytest.raises(ValueError, match=r"'gamma'.*filtered at 25 Hz"):
+    with pytest.raises(ValueError, match=r"'gamma'.*filtered to 0 to 25 Hz"):
         band_power_windows(filtered, [20.0], 2.0, n_lags=1)
 
 
@@ -328,3 +328,17 @@ def test_windows_of_a_resampled_recording_do_not_reach_across_joints(noise):
     assert (~rows).sum() == 3
     np.testing.assert_allclose(X, expected[rows], atol=0.3)
     assert np.abs(X - expected[rows]).mean() < 0.01
+
+
+@pytest.mark.parametrize("sfreq", [600.614990234375, 125.1, 249.5, 250.0])
+def test_spectrograms_have_the_frequencies_of_their_axis(sfreq):
+    """A window of 1.93 s is no whole number of samples at the odd rates."""
+    t_r, number = 1.93, 37
+    times = np.arange(round(40 * sfreq)) / sfreq
+    raw = make_raw(np.sin(2 * np.pi * number / t_r * times)[np.newaxis], sfreq=sfreq)
+    windows = EEGWindows("spectrogram", n_freqs=60, n_windows=3, standardize=False)
+    onsets = np.arange(10, 30, t_r)
+    X, *_ = windows.compute(raw, VolumeTiming(onsets, t_r))
+    _, freqs = windows.axis_for(t_r)
+    assert (freqs[X[:, 0].argmax(axis=1)] == number / t_r).all()
+    np.testing.assert_allclose(X[:, 0, number - 1], t_r * sfreq / 2, rtol=5e-3)
