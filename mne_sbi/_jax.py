@@ -15,5 +15,14 @@ def standard_jax():
 
     # Earlier versions have it in jax.experimental only.
     place = jax if hasattr(jax, "enable_x64") else jax.experimental
-    with place.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+    with place.enable_x64(False), standard_promotion():
+        yield
+
+
+@contextmanager
+def standard_promotion():
+    """Run a block, or a function, that may be traced with the user's precision."""
+    import jax
+
+    with jax.numpy_dtype_promotion("standard"):
         yield

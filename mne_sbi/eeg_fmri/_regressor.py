@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_nested, check_option, check_rng
+from .._warnings import keep_warnings
 from ._base import Architecture, say_move
 from ._grid import find_grid
 from ._inputs import (
@@ -73,6 +74,8 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
         Standard deviation of the errors for each column of ``y``: in training people
         who were left out, for ``"residual"`` and ``"hrf_ridge"``; that of ``y`` itself
         for the other architectures, which leave nobody out.
+    warnings_ : tuple of str
+        What the fit warned of, also where a log level has silenced it.
     n_features_in_ : int
         Length of the first axis of a window (channels, or columns of a 2-D ``X``).
 
@@ -174,6 +177,13 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             If shapes do not fit together, values are not finite, or the
             architecture needs windows of another kind.
         """
+        with keep_warnings() as kept:
+            self._fit(X, y, groups)
+        self.warnings_ = tuple(kept)
+        return self
+
+    def _fit(self, X, y, groups):
+        """Fit, with warnings."""
         # What fails on the way must not look fitted.
         self.__dict__.pop("y_std_", None)
         self._settle(X)
@@ -203,7 +213,6 @@ class EEG2fMRIRegressor(RegressorMixin, BaseEstimator):
             verbose=self.verbose,
         )
         self.y_std_ = self._find_std(y)
-        return self
 
     def _find_std(self, y):
         """Return the standard deviation of errors in people who are left out."""

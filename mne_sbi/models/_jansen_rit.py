@@ -4,7 +4,7 @@ import numpy as np
 
 from .._checks import check_array, check_option
 from .._connectome import Connectome
-from .._jax import standard_jax
+from .._jax import standard_jax, standard_promotion
 from ._base import ForwardModel
 from ._jansen_rit_parameters import (
     DEFAULT_FREE,
@@ -220,6 +220,7 @@ class JansenRit(ForwardModel):
         """Raise an error if amplitudes, numbers of synapses or rates are negative."""
         check_signs(ranges)
 
+    @standard_promotion()
     def simulate(self, params, key):
         """Simulate one draw, in JAX.
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._checks import check_array
-from .._jax import standard_jax
+from .._jax import standard_jax, standard_promotion
 from .._lead_field import LeadField
 from .._parameters import Parameter
 from .._region_names import normalize_region_name
@@ -224,6 +224,7 @@ class Recorded(ForwardModel):
         self._inner.prepare()
         return self
 
+    @standard_promotion()
     def simulate(self, params, key):
         """Simulate one recording.
 

@@ -207,7 +207,7 @@ def _draw_noise(chain, n_rows, n_times, n_fft, own, key):
     weights = jnp.asarray(band_weights(chain, n_times, n_fft) * n_fft, jnp.float32)
     background = 10 ** (-own["snr_background"] / 10) * shape / (weights @ shape)
     white = 10 ** (-own["snr_white"] / 10) / weights.sum()
-    normal = jax.random.normal(key, (2, n_rows, len(freqs)))
+    normal = jax.random.normal(key, (2, n_rows, len(freqs)), jnp.float32)
     # Where a series of real numbers has a real coefficient, it has all the power.
     is_real = (freqs == 0) | np.isclose(2 * freqs, chain.sfreq)
     scale = np.where(is_real, np.sqrt(n_fft), np.sqrt(n_fft / 2)).astype(np.float32)

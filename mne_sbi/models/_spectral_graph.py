@@ -4,7 +4,7 @@ import numpy as np
 
 from .._checks import check_array, check_option
 from .._connectome import Connectome
-from .._jax import standard_jax
+from .._jax import standard_jax, standard_promotion
 from .._threads import one_blas_thread
 from ._base import ForwardModel
 from ._sgm_batch import simulate_from_table
@@ -178,6 +178,7 @@ class SpectralGraphModel(ForwardModel):
                 raise ValueError(f"{name} must be positive, got {lowest:g} {unit}.")
         return params
 
+    @standard_promotion()
     def simulate(self, params, key=None):
         """Compute one power spectrum exactly, in JAX.
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._checks import check_array, check_option
 from .._connectome import Connectome
-from .._jax import standard_jax
+from .._jax import standard_jax, standard_promotion
 from ._base import ForwardModel
 from ._wilson_cowan_parameters import (
     DEFAULT_FREE,
@@ -307,6 +307,7 @@ class WilsonCowanNetwork(ForwardModel):
         grid = make_grid(self, for_spectrum=True)
         return np.asarray(cross_spectrum(rows[0], grid, tuple(freqs.tolist())))
 
+    @standard_promotion()
     def simulate(self, params, key):
         """Simulate one draw, in JAX.
 

@@ -42,7 +42,7 @@ def start(grid, keys):
 
     def draw(key):
         key = jax.random.fold_in(key, _START)
-        return jax.random.uniform(key, (2, grid.n_nodes), maxval=_HIGHEST)
+        return jax.random.uniform(key, (2, grid.n_nodes), jnp.float32, maxval=_HIGHEST)
 
     activity = jnp.moveaxis(jax.vmap(draw)(keys), 0, -1)
     return activity, jnp.stack(start_lanes(keys, (grid.n_nodes,)))

@@ -407,4 +407,4 @@ def test_models_are_sent_to_processes_without_their_tables(cache_dir):
 
 def test_workers_without_the_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="on a disk that all of them share"):
-        run._store_chunk(tmp_path / "a.sims", "", None, 0, 0, 10, False)
+        run._store_chunk(tmp_path / "a.sims", "", None, 0, 0, 10)
