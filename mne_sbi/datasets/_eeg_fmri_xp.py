@@ -1,10 +1,10 @@
 """Reading XP1 and XP2, motor imagery and neurofeedback (Lioi et al. 2020)."""
 
 import re
-import warnings
 
 import numpy as np
 
+from .._warnings import warn_user
 from ._eeg_fmri_matlab import read_array
 from ._eeg_fmri_runs import (
     EEGfMRIRun,
@@ -142,13 +142,13 @@ def find_start(raw, events, t_r):
         shifts = last - marked if len(last) == len(marked) else np.array([np.inf])
         found = float(np.median(shifts))
         if not np.abs(shifts - found).max() <= t_r / 2:
-            _warn(
+            warn_user(
                 f"The {len(marked)} markers of task blocks in {_name(raw)} do not fit "
                 f"the {len(planned)} blocks of the protocol: they are not used."
             )
             return start - _grid_shift(raw, start, t_r)
         if abs(found - start) > t_r / 2:
-            _warn(
+            warn_user(
                 f"{_name(raw)} begins {found:.1f} s after the scan rather than "
                 f"{start:g} s: {len(marked)} of {len(planned)} task blocks are "
                 "marked in it. The volumes follow the markers."
@@ -166,7 +166,7 @@ def _grid_shift(raw, start, t_r):
     shifts = (shifts - np.round(shifts)) * t_r
     shift = float(np.median(shifts))
     if np.median(np.abs(shifts - shift)) > _JITTER * t_r:
-        _warn(
+        warn_user(
             f"The markers R128 of {_name(raw)} are not {t_r:g} s apart: they are not "
             "used, and the onsets of volumes follow the protocol."
         )
@@ -188,10 +188,6 @@ def _onsets(raw, pattern):
 
 def _name(raw):
     return raw.filenames[0].name
-
-
-def _warn(text):
-    warnings.warn(text, RuntimeWarning, stacklevel=6)
 
 
 def read_scores(name, folder, subject, tasks):

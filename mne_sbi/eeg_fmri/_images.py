@@ -6,6 +6,7 @@ from copy import copy
 import numpy as np
 
 from .._checks import listing
+from .._warnings import warn_user
 
 
 def ready_masker(masker):
@@ -226,29 +227,25 @@ def to_image(y, masker, t_r=None, mean_img=None):
 
 def warn_of_gaps(pairs):
     """Warn that volumes of pairs do not follow each other."""
-    from mne.utils import warn
-
     n_runs = len(np.unique(pairs.runs))
     if n_runs > 1:
-        warn(
+        warn_user(
             f"The pairs are of {n_runs} recordings, whose volumes follow each other in "
-            "the image. Give those of one: see pairs.pick and pairs.runs.",
-            RuntimeWarning,
+            "the image. Give those of one: see pairs.pick and pairs.runs."
         )
         return
     if len(pairs.times) < 2:
         return
     steps = np.diff(pairs.times)
     if (steps <= 0).any():
-        warn("The pairs are not in the order of time.", RuntimeWarning)
+        warn_user("The pairs are not in the order of time.")
         return
     # By their times, of the EEG's clock: volumes are numbered within a scan that may
     # lack some itself.
     n_missing = int((np.rint(steps / np.median(steps)) - 1).sum())
     if n_missing:
-        warn(
+        warn_user(
             f"The pairs lack {n_missing} volumes between their first and last, so the "
             "image is shorter than the scan: nilearn.image.index_img(bold_img, "
-            "pairs.volumes) takes those that are there.",
-            RuntimeWarning,
+            "pairs.volumes) takes those that are there."
         )

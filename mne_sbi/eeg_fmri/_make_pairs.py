@@ -6,6 +6,7 @@ import os
 import numpy as np
 
 from .._checks import check_array, check_labels, check_one_per, listing
+from .._warnings import warn_user
 from ._alignment import SAME_T_R, VolumeTiming, align_volumes, check_inside
 from ._bold import BoldSignal, fit_masker, load_bold, read_bold
 from ._eeg_samples import eeg_channels
@@ -195,8 +196,6 @@ def _list_timings(timing, n):
 
 def _find_people(raws, subject):
     """Return whose recordings they are, one each."""
-    from mne.utils import warn
-
     if subject is not None:
         if isinstance(subject, str) or not hasattr(subject, "__iter__"):
             subject = [subject] * len(raws)
@@ -206,10 +205,9 @@ def _find_people(raws, subject):
     if len(raws) == 1:
         return [0 if people[0] is None else people[0]]
     if len(set(people)) == 1 and people[0] is not None:
-        warn(
+        warn_user(
             f"All {len(raws)} recordings have his_id {people[0]!r} and are taken for "
-            "one person's; give subject= if they are not.",
-            RuntimeWarning,
+            "one person's; give subject= if they are not."
         )
     if None in people:
         raise ValueError(

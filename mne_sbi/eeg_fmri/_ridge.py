@@ -1,11 +1,11 @@
 """Ridge regression from band power through the haemodynamic response."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._checks import check_array, check_option
+from .._warnings import warn_user
 from ._base import Architecture
 from ._folds import inner_folds
 from ._hrf import hrf_basis
@@ -126,12 +126,10 @@ class HRFRidge(Architecture):
         predictions : ndarray of float32, shape (n, n_folds, n_targets)
         """
         if self.t_r is None and self.lags == "auto" and X.shape[3] > 1:
-            warnings.warn(
+            warn_user(
                 "The repetition time is not known, so there is no haemodynamic "
                 "response, and each lag has a coefficient of its own. Give t_r= in s, "
-                "or lags='free' if this is what you want.",
-                RuntimeWarning,
-                stacklevel=2,
+                "or lags='free' if this is what you want."
             )
         designs, alphas = self._designs(X, self.lags), self._alphas()
         best = None
@@ -183,11 +181,9 @@ class HRFRidge(Architecture):
         """
         design = self._designs(X, self.lags_)[self.lags_]
         if len(X) < _LEAST_CALIBRATION:
-            warnings.warn(
+            warn_user(
                 f"Calibration with {len(X)} pairs changes nothing: fewer than "
-                f"{_LEAST_CALIBRATION} cannot tell whether a change would help.",
-                RuntimeWarning,
-                stacklevel=4,
+                f"{_LEAST_CALIBRATION} cannot tell whether a change would help."
             )
             return np.zeros_like(self.coef_), np.zeros_like(self.intercept_)
         features, alphas = design.features(X), np.append(_ALPHAS, np.inf)

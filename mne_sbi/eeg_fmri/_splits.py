@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut, check_cv
 
 from .._checks import check_count, check_labels, check_option
+from .._warnings import warn_user
 
 LEAVE_ONE_PERSON_OUT = "leave_one_person_out"
 WITHIN_PERSON = "within_person"
@@ -294,4 +295,4 @@ def describe_leak(name, n_near, n_tested, timeline):
 
 def warn_of_leak(sentence):
     """Warn the caller of :func:`evaluate`."""
-    warnings.warn(sentence, LeakageWarning, stacklevel=3)
+    warn_user(sentence, LeakageWarning)
