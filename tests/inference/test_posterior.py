@@ -172,7 +172,7 @@ def test_a_row_per_observation():
         ({"draws": np.full((1, 5, 2), np.nan)}, "draws must be finite"),
         ({"units": ["s"]}, "as many names and units"),
         ({"names": ["tau_e", "speeed"], "prior": PRIOR}, "those of the prior"),
-        ({"obs_names": ["a", "b"]}, "one per observation"),
+        ({"obs_names": ["a", "b"]}, "one entry for each observation"),
     ],
 )
 def test_bad_arguments(change, message):
