@@ -64,18 +64,18 @@ def has_voxels(masker):
     return masker is not None and not any(hasattr(masker, name) for name in regions)
 
 
-def columns_of(masker):
+def columns_of(masker, in_mask=True):
     """Return what the columns of a masker are, as tuple of str; None for voxels.
 
     These are what ``inverse_transform`` takes, and what ``transform`` makes of an image
-    on the masker's own grid.
+    on the masker's own grid; with ``in_mask=False``, without its mask.
     """
     if masker is None or has_voxels(masker):
         return None
     seeds = getattr(masker, "seeds_", None)
     if seeds is not None:
         return tuple(f"seed at ({', '.join(f'{x:g}' for x in seed)})" for seed in seeds)
-    mask = getattr(masker, "mask_img_", None)
+    mask = getattr(masker, "mask_img_", None) if in_mask else None
     if getattr(masker, "labels_img_", None) is None:
         found = _find_maps(masker.maps_img_, mask)
         return tuple(f"map {i}" for i in found)
@@ -126,15 +126,16 @@ def transform(masker, img):
         If regions are lost on the grid of the image, so that columns would be others
         than those of other images.
     """
+    expected = columns_of(masker)
+    _refuse_masked_regions(masker, expected)
     with warnings.catch_warnings():
         # It is False by default, and the caller can do nothing better.
         warnings.filterwarnings("ignore", "boolean values for 'standardize'")
-        warnings.filterwarnings("ignore", category=FutureWarning, module="nilearn")
+        warnings.filterwarnings("ignore", category=FutureWarning)
         # Maskers are fitted without images on purpose, and lost regions are an error.
         for text in ("Resampling", "After resampling", "After applying mask"):
             warnings.filterwarnings("ignore", text)
         values = np.asarray(masker.transform(img))
-        expected = columns_of(masker)
         found = None if expected is None else _columns_found(masker, img)
     if found != expected:
         _refuse_lost_regions(masker, expected, found, img)
@@ -164,6 +165,21 @@ def _same_grid(first, second):
     return first.shape[:3] == second.shape[:3] and np.allclose(
         first.affine, second.affine
     )
+
+
+def _refuse_masked_regions(masker, expected):
+    """Refuse columns for regions outside the mask, for which images have no place."""
+    what = "labels" if hasattr(masker, "labels_img") else "maps"
+    if expected is None or not getattr(masker, f"keep_masked_{what}", False):
+        return
+    further = [n for n in columns_of(masker, in_mask=False) if n not in expected]
+    if further:
+        further = [name.removeprefix("map ") for name in further]
+        raise ValueError(
+            f"The {what} {listing(further)} are outside of the masker's mask, and "
+            f"keep_masked_{what}=True gives them columns without values, for which "
+            f"images have no place. Leave keep_masked_{what} out."
+        )
 
 
 def _refuse_lost_regions(masker, expected, found, img):

@@ -94,6 +94,10 @@ def test_regions_outside_of_a_mask(raw, kind):
     assert pairs.region_names == expected[kind] and pairs.y.shape[1] == 3
     with pytest.raises(ValueError, match=rf"The {kind} (20|1) have no voxel"):
         make_pairs(raw, make_scan(3), masker)
+    # nilearn would take their zeros for the columns of others.
+    masker.set_params(**{f"keep_masked_{kind}": True})
+    with pytest.raises(ValueError, match=rf"{kind} (10|0) are outside .* Leave keep_m"):
+        make_pairs(raw, make_scan(1), masker)
 
 
 def test_the_remedy(raw, pairs):

@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mne_sbi import Parameter, Posterior, Prior, read_posterior
@@ -69,6 +70,21 @@ def test_observations_are_selected_by_number_and_name():
         make(obs_names=None)["s1"]
     with pytest.raises(IndexError):
         posterior[3]
+
+
+def test_names_of_observations_are_any_sequence():
+    for names in (pd.Series([7, 8], index=[1, 0]), pd.Index([7, 8]), iter(["7", "8"])):
+        posterior = Posterior(np.ones((2, 5, 2)), ["a", "b"], ["", ""], obs_names=names)
+        assert posterior.obs_names == ("7", "8")
+    for wrong, message in (
+        ("ab", "one entry for each observation, got str 'ab'"),
+        ({"a": 1, "b": 2}, "got a dict, whose order means nothing"),
+        ({"a", "b"}, "got a set, whose order means nothing"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            Posterior(np.ones((2, 5, 2)), ["a", "b"], ["", ""], obs_names=wrong)
+    with pytest.raises(ValueError, match="2 different names"):
+        Posterior(np.ones((2, 5, 2)), ["a", "b"], ["", ""], obs_names=[1, "1"])
 
 
 def test_repr_names_parameters_and_units():
@@ -156,7 +172,7 @@ def test_a_row_per_observation():
         ({"draws": np.full((1, 5, 2), np.nan)}, "draws must be finite"),
         ({"units": ["s"]}, "as many names and units"),
         ({"names": ["tau_e", "speeed"], "prior": PRIOR}, "those of the prior"),
-        ({"obs_names": ["a", "b"]}, "one per observation"),
+        ({"obs_names": ["a", "b"]}, "one entry for each observation"),
     ],
 )
 def test_bad_arguments(change, message):
