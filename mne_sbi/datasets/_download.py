@@ -2,14 +2,16 @@
 
 import csv
 import hashlib
+import logging
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from .._cache import get_cache_dir
-from .._checks import check_option, write_atomically
+from .._checks import check_option
 
 # Seconds without an answer of the server before a download counts as failed.
 TIMEOUT = 30
@@ -256,16 +258,22 @@ def fetch_file(entry, folder, *, download=True, verbose=None, call="fetch_*()"):
 
 def _download(entry, folder, progress):
     """Download one file; nothing remains of a download that fails."""
+    import pooch
+
     target = folder / entry.file
     created = [path for path in target.parents if not path.exists()]
     algorithm, expected = entry.hash
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(target, overwrite=True) as temporary:
-            _transfer(entry, temporary, progress)
-            found = hash_file(temporary, algorithm)
-            if expected and found != expected:
-                raise ValueError(f"its {algorithm} is {found}")
+        # pooch writes to a temporary name in the same folder, compares the hash and
+        # only then renames; the temporary file is deleted whatever happens.
+        with _quiet(pooch.get_logger()):
+            pooch.retrieve(
+                entry.url,
+                known_hash=f"{algorithm}:{expected}" if expected else None,
+                fname=target.name,
+                path=target.parent,
+                downloader=_make_downloader(entry, progress),
+            )
     except (OSError, ValueError) as error:  # ValueError: not the registered file
         raise DownloadError(_message(entry, target, error)) from error
     finally:
@@ -275,31 +283,40 @@ def _download(entry, folder, progress):
                 path.rmdir()
 
 
-def _transfer(entry, fname, progress):
-    """Write what comes from an address to a file, no more than is registered."""
-    import requests
-    from tqdm import tqdm
+def _make_downloader(entry, progress):
+    """Return a downloader for pooch.
 
-    with requests.get(entry.url, stream=True, timeout=TIMEOUT) as response:
-        response.raise_for_status()
-        with (
-            open(fname, "wb") as fid,
-            tqdm(
-                total=entry.bytes or None,
-                desc=entry.file.rpartition("/")[-1],
-                unit="B",
-                unit_scale=True,
-                disable=not progress,
-            ) as bar,
-        ):
-            left = entry.bytes or LARGEST
-            for chunk in response.iter_content(chunk_size=2**16):
-                left -= len(chunk)
-                if left < 0:
-                    most = format_size(entry.bytes or LARGEST)
-                    raise ValueError(f"more arrived than {most}")
-                fid.write(chunk)
-                bar.update(len(chunk))
+    pooch's own takes whatever a server sends, leaves the connection open when a
+    transfer breaks off, and its progress bar is wrong where the server compresses text
+    files.
+    """
+
+    def download(url, output_file, pooch, check_only=False):
+        import requests
+        from tqdm import tqdm
+
+        with requests.get(url, stream=True, timeout=TIMEOUT) as response:
+            response.raise_for_status()
+            with (
+                open(output_file, "wb") as fid,
+                tqdm(
+                    total=entry.bytes or None,
+                    desc=entry.file.rpartition("/")[-1],
+                    unit="B",
+                    unit_scale=True,
+                    disable=not progress,
+                ) as bar,
+            ):
+                left = entry.bytes or LARGEST
+                for chunk in response.iter_content(chunk_size=2**16):
+                    left -= len(chunk)
+                    if left < 0:
+                        most = format_size(entry.bytes or LARGEST)
+                        raise ValueError(f"more arrived than {most}")
+                    fid.write(chunk)
+                    bar.update(len(chunk))
+
+    return download
 
 
 def _message(entry, target, error):
@@ -330,6 +347,17 @@ def _message(entry, target, error):
         f"  cause:   {type(error).__name__}: {error}\n"
         f"Nothing was written. {remedy}"
     )
+
+
+@contextmanager
+def _quiet(logger):
+    """Silence pooch's notices: our errors and its progress bar say it all."""
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def hash_file(fname, algorithm="sha256"):

@@ -222,6 +222,14 @@ def test_list_datasets(cache_dir):
     assert not cache_dir.exists()
 
 
+def test_pooch_logger_level_is_restored(server, tmp_path):
+    import pooch
+
+    before = pooch.get_logger().level
+    fetch_file(make_entry(f"{server.url}/good/file.bin"), tmp_path, verbose=False)
+    assert pooch.get_logger().level == before
+
+
 @pytest.fixture
 def real_files(server, shared_data, monkeypatch):
     """The registry with this machine's addresses, for the files of 12 people."""
