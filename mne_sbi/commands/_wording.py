@@ -4,6 +4,8 @@ import re
 
 # Arguments of functions that options have other names for.
 _OTHER_NAMES = {"random_state": "seed", "fname": "output", "n_simulations": "n"}
+# What the namespace holds beside options.
+_NO_OPTIONS = ("model", "files", "name", "run", "command")
 # Words that are not plain English, wherever they stand; and all with an underscore.
 _NO_WORDS = ("fmin", "fmax", "freqs", "fname")
 # Code such as LogPSD(fmin=1.0), in which options would make no sense.
@@ -29,7 +31,7 @@ def to_options(text, options):
     text : str
         The message, such as ``"--n-draws must be positive; give no --duration."``.
     """
-    names = {name: name for name in vars(options)}
+    names = {name: name for name in vars(options) if name not in _NO_OPTIONS}
     others = {name: to for name, to in _OTHER_NAMES.items() if to in names}
     names = others | names
     said = {name: f"--{dest.replace('_', '-')}" for name, dest in names.items()}

@@ -9,7 +9,7 @@ from mne_sbi.commands._wording import to_options
 OPTIONS = argparse.Namespace(
     n_draws=None, duration=None, lead_field=None, picks=None, fmin=None, seed=0,
     overwrite=False,
-    prior=None, method=None, n=3, output="x", labels=None,
+    prior=None, method=None, n=3, output="x", labels=None, model="m", name="n",
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ OPTIONS = argparse.Namespace(
         # Words of plain English, and code.
         ("Its prior and duration are short: the labels.", None),
         ("The method must be cited.", None),
+        ("model must have nodes. name is wrong.", None),
         ("Write JansenRit(sfreq=128.0, duration=10.0).", None),
         ("Write f(g(duration=1.0), duration=2.0) first", None),
         ("inverter.n_draws, raw.duration=3, max_duration=3", None),

@@ -169,7 +169,7 @@ CASES = [
         ValueError,
         re.compile(
             r"picks='eeg' fits no channel of the recording, which has "
-            r"lh\.cuneus, .* lh\.precentral\. .+"
+            r"5 channels: lh\.cuneus, .* lh\.precentral\. .+"
         ),
     ),
     (
@@ -178,7 +178,7 @@ CASES = [
         ValueError,
         re.compile(
             r"picks=\['lh\.cuneuz'\] fits no channel of the recording, which "
-            r"has lh\.cuneus, .*\. .+"
+            r"has 5 channels: lh\.cuneus, .*\. .+"
         ),
     ),
     (
@@ -187,7 +187,7 @@ CASES = [
         ValueError,
         re.compile(
             r"picks=\['lh\.cuneus', 'lh\.insulla'\] names channels that the "
-            r"recording does not have: \['lh\.insulla'\]\. It has lh\.cuneus, .*"
+            r"recording does not have: \['lh\.insulla'\]\. It has 5 channels: .*"
         ),
     ),
     (
