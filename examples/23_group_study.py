@@ -164,8 +164,8 @@ tests = pd.DataFrame({name: compare(name) for name in posterior.names}).T
 tests.style.format("{:.2f}").format("{:.1g}", subset=["p"])
 
 # %%
-# Only ``tau_g`` differs. Its interval holds the true difference and excludes 0; those of
-# all others include 0. The test finds ``tau_g`` too, but p may also be small for
+# Only ``tau_g`` differs. Its interval holds the true difference and excludes 0; those
+# of all others include 0. The test finds ``tau_g`` too, but p may also be small for
 # parameters that are the same in both conditions: the change of ``tau_g`` moves their
 # estimates a little, in everybody alike. So look at the interval before believing a
 # small p, and decide beforehand which parameters are tested.
