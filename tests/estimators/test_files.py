@@ -148,7 +148,7 @@ def test_no_pickle_and_no_code(saved):
     with zipfile.ZipFile(saved) as archive:
         assert set(archive.namelist()) == {"inverter.json", "arrays.npz"}
         content = json.loads(archive.read("inverter.json"))
-    assert content["format"] == "mne_sbi inverter 1"
+    assert content["format"] == "mne_sbi inverter 2"
 
 
 def test_another_process_reads_it(saved, spectra, tmp_path):
@@ -297,8 +297,8 @@ def test_damaged_and_foreign_files(saved, damage):
 @pytest.mark.parametrize(
     "found, message",
     [
-        ("mne_sbi inverter 2", "newer version of mne_sbi .*pip install --upgrade"),
-        ("something else", "expected the format 'mne_sbi inverter 1', found 'someth"),
+        ("mne_sbi inverter 3", "newer version of mne_sbi .*pip install --upgrade"),
+        ("something else", "expected the format 'mne_sbi inverter 2', found 'someth"),
     ],
 )
 def test_other_formats(saved, found, message):
