@@ -164,11 +164,11 @@ tests = pd.DataFrame({name: compare(name) for name in posterior.names}).T
 tests.style.format("{:.2f}").format("{:.1g}", subset=["p"])
 
 # %%
-# Only ``tau_g`` differs. Its interval holds the true difference and excludes 0; those of
-# all other parameters include 0. The test finds ``tau_g`` too, but p is also small for
-# ``tau_i``, ``alpha`` and ``speed``, which are the same in both conditions: the change of
-# ``tau_g`` moves their estimates a little, in everybody alike. So look at the interval
-# before believing a small p, and decide beforehand which parameters are tested.
+# Only ``tau_g`` differs. Its interval holds the true difference and excludes 0; those
+# of all others include 0. The test finds ``tau_g`` too, but p may also be small for
+# parameters that are the same in both conditions: the change of ``tau_g`` moves their
+# estimates a little, in everybody alike. So look at the interval before believing a
+# small p, and decide beforehand which parameters are tested.
 
 fig, axes = plt.subplots(1, 2, figsize=(6, 3), layout="constrained")
 for ax, name in zip(axes, ("tau_g", "tau_e"), strict=True):

@@ -211,6 +211,8 @@ def test_a_splitter_that_leaks_warns_by_name():
         )
     assert caught[0].filename == __file__
     assert evaluation.leaks and evaluation.cv == "KFold"
+    assert "nearer than 30 s" in evaluation.warnings[0]
+    assert "warning: KFold leaks" in repr(evaluation)
 
 
 @pytest.mark.parametrize(
