@@ -5,7 +5,10 @@ import dataclasses
 import numpy as np
 
 from .._warnings import warn_user
+from ..features import TimeSeries
 from ..inference import NPE, PointRegressor
+from ..models import Recorded
+from ..models._recorded_chain import check_band
 from ._inputs import get_connectome, get_inner
 
 # A recording may be this much shorter than assumed before the difference matters.
@@ -14,6 +17,8 @@ _LEAST_SHARE = 0.8
 _MOST_DB, _LEAST_DB = 80, 0.1
 # ... and decibels do not stand this far above their median.
 _MOST_PEAKED = 10
+# Cutoffs of filters that differ by less are equal.
+_SAME_CUTOFF = 1e-3
 # Simulations with which observations are compared.
 N_COMPARED = 1000
 # Simulations that were not compared can be a little further away than the farthest.
@@ -74,6 +79,8 @@ def warn_if_implausible(inverter, recording, summaries):
         _warn_if_short(inverter, recording)
     if recording.from_mne:
         inverter.features_.warn_if_filtered(recording.band)
+        if recording.is_series and _has_series(inverter.features_):
+            _warn_if_filtered_otherwise(inverter.model_, recording)
         _warn_if_coarse(inverter, recording)
     elif inverter.model_.output == "spectrum" and inverter.unit == "dB":
         warn_if_power(summaries)
@@ -119,6 +126,31 @@ def _warn_if_short(inverter, recording):
             f"A recording has {shortest:.4g} s of usable data, but the observation "
             f"noise is that of {assumed:.4g} s: intervals will be too narrow. Fit "
             f"with features=LogPSD(noise=SpectralNoise(duration={shortest:.4g}))."
+        )
+
+
+def _has_series(features):
+    """Whether time series are features, or are among those that are joined."""
+    parts = getattr(features, "features", ())
+    return isinstance(features, TimeSeries) or any(map(_has_series, parts))
+
+
+def _warn_if_filtered_otherwise(model, recording):
+    """Warn of time series that went through other filters than the simulations."""
+    if not isinstance(model, Recorded) or recording.band is None:
+        return
+    bands = [
+        check_band(*band, recording.sfreq)
+        for band in (recording.band, (model.highpass, model.lowpass))
+    ]
+    found, simulated = (
+        (highpass or 0.0, lowpass or recording.sfreq / 2) for highpass, lowpass in bands
+    )
+    if not np.allclose(found, simulated, rtol=_SAME_CUTOFF, atol=0):
+        warn_user(
+            f"The recording is filtered to {found[0]:g} to {found[1]:g} Hz, and the "
+            f"simulations to {simulated[0]:g} to {simulated[1]:g} Hz: time series have "
+            "another shape then. Filter all recordings alike, or fit to this one."
         )
 
 
