@@ -116,7 +116,9 @@ def list_subjects(name, parts):
         for part in parts
         if (name, part) != ("oddball", "eeg")  # tarballs, which are not registered
     ]
-    return sorted(set.intersection(*people)) if people else list_subjects(name, ["bold"])
+    return (
+        sorted(set.intersection(*people)) if people else list_subjects(name, ["bold"])
+    )
 
 
 def check_parts(name, what):

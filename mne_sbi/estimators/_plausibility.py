@@ -6,7 +6,10 @@ import numpy as np
 
 from .._checks import listing
 from .._warnings import warn_user
+from ..features import TimeSeries
 from ..inference import NPE, PointRegressor
+from ..models import Recorded
+from ..models._recorded_chain import check_band
 from ._inputs import find_lengths, get_connectome, get_inner
 
 # A recording may be this much shorter than assumed before the difference matters.
@@ -15,6 +18,8 @@ _LEAST_SHARE = 0.8
 _MOST_DB, _LEAST_DB = 80, 0.1
 # ... and decibels do not stand this far above their median.
 _MOST_PEAKED = 10
+# Cutoffs of filters that differ by less are equal.
+_SAME_CUTOFF = 1e-3
 # Simulations with which observations are compared.
 N_COMPARED = 1000
 # Simulations that were not compared can be a little further away than the farthest.
@@ -74,6 +79,8 @@ def warn_if_implausible(inverter, recording, summaries):
     if recording.from_mne:
         _warn_if_short(inverter, recording)
         inverter.features_.warn_if_filtered(recording.band)
+        if recording.is_series and _has_series(inverter.features_):
+            _warn_if_filtered_otherwise(inverter.model_, recording)
         _warn_if_coarse(inverter, recording)
     elif inverter.model_.output == "spectrum" and inverter.unit == "dB":
         warn_if_power(summaries)
@@ -138,6 +145,31 @@ def _warn_if_short(inverter, recording):
             f"{start} the observation noise is that of {assumed:.4g} s: intervals "
             "will be too narrow. Fit with "
             f"features=LogPSD(noise=SpectralNoise(duration={shortest:.4g}))."
+        )
+
+
+def _has_series(features):
+    """Whether time series are features, or are among those that are joined."""
+    parts = getattr(features, "features", ())
+    return isinstance(features, TimeSeries) or any(map(_has_series, parts))
+
+
+def _warn_if_filtered_otherwise(model, recording):
+    """Warn of time series that went through other filters than the simulations."""
+    if not isinstance(model, Recorded) or recording.band is None:
+        return
+    bands = [
+        check_band(*band, recording.sfreq)
+        for band in (recording.band, (model.highpass, model.lowpass))
+    ]
+    found, simulated = (
+        (highpass or 0.0, lowpass or recording.sfreq / 2) for highpass, lowpass in bands
+    )
+    if not np.allclose(found, simulated, rtol=_SAME_CUTOFF, atol=0):
+        warn_user(
+            f"The recording is filtered to {found[0]:g} to {found[1]:g} Hz, and the "
+            f"simulations to {simulated[0]:g} to {simulated[1]:g} Hz: time series have "
+            "another shape then. Filter all recordings alike, or fit to this one."
         )
 
 

@@ -89,3 +89,21 @@ def test_a_file_holds_features_and_recorded_model(tmp_path):
     np.testing.assert_array_equal(again.predict(x), theta)
     assert again.model.highpass == 1.0
     assert isinstance(again.features.features[1], TimeSeries)
+
+
+@pytest.mark.parametrize("features", [TimeSeries(), JOINED], ids=["series", "joined"])
+@pytest.mark.filterwarnings("ignore:The synthetic connectome")
+def test_other_filters_than_in_the_fit_warn(hopf, features):
+    epochs = make_epochs(hopf)
+    epochs.set_channel_types(dict.fromkeys(epochs.ch_names, "eeg"), verbose="error")
+    with epochs.info._unlock():
+        epochs.info.update(highpass=0.5, lowpass=45.0)
+    if features is JOINED:
+        features = Joined([LogPSD(4.0, 20.0, window=0.5), TimeSeries()])
+    inverter = make_inverter(Recorded(hopf), features).fit(epochs)
+    inverter.predict(epochs)
+    with epochs.info._unlock():
+        epochs.info.update(highpass=2.0)
+    wanted = "filtered to 2 to 45 Hz, and the simulations to 0.5 to 45 Hz.*alike"
+    with pytest.warns(RuntimeWarning, match=wanted):
+        inverter.predict(epochs)
