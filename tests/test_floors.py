@@ -18,6 +18,7 @@ FLOORS = {
     "_threads": 0,
     "_warnings": 0,
     "_keras": 0,
+    "_memory": 0,
     "_region_names": 0,
     "_npz": 0,
     "_sensors": 0,

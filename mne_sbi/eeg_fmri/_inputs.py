@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_array as check_sklearn_array
 
-from .._checks import check_array
+from .._checks import check_array, check_no_mask
 from ._alignment import SAME_T_R
 from ._pairs import Pairs
 
@@ -135,6 +135,7 @@ def as_windows(X, architecture):
     """
     # scikit-learn's own check first: it knows sparse matrices, and its messages are
     # what its users expect.
+    check_no_mask("X", X)
     X = check_sklearn_array(
         X, dtype=np.float32, allow_nd=True, ensure_2d=True, input_name="X"
     )

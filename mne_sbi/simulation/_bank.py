@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._checks import check_array, write_atomically
+from .._checks import check_array, check_no_mask, write_atomically
 from .._priors import Prior
 from ._rows import LazyRows
 
@@ -51,6 +51,8 @@ class SimulationBank:
             )
         n_params = len(self.prior.names)
         theta = check_array("theta", self.theta, shape=(None, n_params))
+        for name, value in (("x", self.x), ("valid", self.valid)):
+            check_no_mask(name, value)
         x = self.x if isinstance(self.x, LazyRows) else np.asarray(self.x)
         valid = np.asarray(self.valid)
         if x.ndim != 3 or len(x) != len(theta) or valid.shape != (len(theta),):
