@@ -138,7 +138,12 @@ def collect(X):
     elif holds_objects and np.ndim(X) <= 1:
         # An array with a single object in it has no dimension.
         X = list(X) if np.ndim(X) else X.item()
-    if isinstance(X, (list, tuple)) and "mne" in sys.modules:
+    elif holds_objects and _holds_mne(np.ravel(X)):
+        raise TypeError(
+            f"Recordings are in an array of shape {np.shape(X)}. Give a list of them, "
+            "list(array.ravel())."
+        )
+    if isinstance(X, (list, tuple)):
         nested = [x for x in X if isinstance(x, (list, tuple)) and _holds_mne(x)]
         if nested:
             raise TypeError(
@@ -146,11 +151,6 @@ def collect(X):
                 "one list with an element per observation; recordings of one "
                 "participant become one with mne.concatenate_raws(list)."
             )
-    if holds_objects and np.ndim(X) > 1 and _holds_mne(np.ravel(X)):
-        raise TypeError(
-            f"Recordings are in an array of shape {np.shape(X)}. Give a list of them, "
-            "list(array.ravel())."
-        )
     return X
 
 
