@@ -133,7 +133,8 @@ def collect(X):
             "which results could be told apart. Give a list in an order that you know."
         )
     holds_objects = getattr(X, "dtype", None) == np.dtype(object)
-    if isinstance(X, (Iterator, ValuesView)):
+    # Epochs are iterators too, of their own arrays.
+    if isinstance(X, (Iterator, ValuesView)) and not hasattr(X, "info"):
         X = list(X)
     elif holds_objects and np.ndim(X) <= 1:
         # An array with a single object in it has no dimension.

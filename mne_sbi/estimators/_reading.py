@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_array as check_sklearn_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._checks import check_array
+from .._checks import check_array, check_no_mask
 from .._recording import as_recording, collect
 from ._inputs import check_rate, check_start, match_nodes, match_rows
 from ._plausibility import warn_if_implausible, warn_if_synthetic, warn_if_unlike
@@ -137,6 +137,7 @@ def read_pairs(inverter, X, y):
     theta : ndarray of float, shape (n_obs,) | (n_obs, n_params)
         The parameters.
     """
+    check_no_mask("y", y)
     recording = _as_recording(inverter, X, reset=True)
     if not recording.from_mne:
         data, y = _validate(inverter, X, y, reset=True)

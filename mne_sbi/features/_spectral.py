@@ -184,7 +184,9 @@ class LogPSD(FeatureExtractor):
         check_option("scaling", self.scaling, _SCALINGS)
         check_array("window", self.window, shape=(), positive=True)
         if self.freqs is not None:
-            check_array("freqs", self.freqs, shape=("n_freqs",), positive=True)
+            freqs = check_array("freqs", self.freqs, shape=("n_freqs",), positive=True)
+            if (np.diff(freqs) <= 0).any():
+                raise ValueError(f"freqs must increase, got {freqs}.")
         if self.freqs is None and not self.fmin < self.fmax:
             raise ValueError(
                 f"LogPSD needs fmin < fmax, got fmin={self.fmin:g} and "

@@ -10,6 +10,7 @@ from mne_sbi import (
     Connectome,
     EEG2fMRIRegressor,
     EpochsToArray,
+    WilsonCowanNetwork,
     connectivity_fit,
     simulate,
 )
@@ -138,6 +139,8 @@ def masked(*shape):
             "y",
             lambda w: EEG2fMRIRegressor("hrf_ridge").fit(np.ones((40, 3)), masked(40)),
         ),
+        ("y", lambda w: w.sgm().fit(np.ones((9, 7)), masked(9, 5))),
+        ("y", lambda w: w.fitted.score(w.raw(), masked(1, 5))),
         ("X", lambda w: EpochsToArray().fit(masked(4, 2, 9))),
         ("psd", lambda w: LogPSD().extract_spectrum(masked(1, 2, 3), [1.0, 2.0, 3.0])),
         ("data", lambda w: LogPSD().extract(masked(1, 2, 999), 100.0)),
@@ -185,6 +188,16 @@ def test_repeated_nodes_are_no_information():
         lambda: simulate(model, None, 10, nodes=[1, 0, 1]),
     ):
         with pytest.raises(ValueError, match="nodes must differ, got . more than once"):
+            call()
+
+
+def test_repeated_frequencies_are_no_information():
+    for call in (
+        lambda: LogPSD(freqs=[9.0, 9.0]).extract_spectrum(np.ones((1, 1, 2)), [8, 10]),
+        lambda: WilsonCowanNetwork(freqs=[9.0, 9.0]).get_freqs(),
+        lambda: SpectralGraphModel(freqs=[9.0, 9.0]).get_freqs(),
+    ):
+        with pytest.raises(ValueError, match="freqs must increase, got .9. 9.."):
             call()
 
 
