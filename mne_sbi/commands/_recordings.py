@@ -141,7 +141,9 @@ def _read_with(read, file, what, **settings):
         raise
     except Exception as exc:
         # Readers of damaged files fail in many ways, all of which mean this.
-        text = " ".join(str(exc).split()).rstrip(".") or "it is of another format"
+        is_said = isinstance(exc, (ValueError, OSError, RuntimeError))
+        text = " ".join(str(exc).split()).rstrip(".") if is_said else ""
+        text = text or "it is damaged or of another format"
         hint = _FORMATS if what == "a recording" else ""
         raise ValueError(
             f"MNE-Python cannot read {file} as {what}: {text}.{hint}"

@@ -63,11 +63,14 @@ def warn_if_at_ends(prior, theta, edge):
 
 def _warn(prior, low, high, expected, what):
     """Warn by name of parameters with ends that more than the expected share reach."""
+    n_expected = expected * len(low)
+    # As many may be by chance; fewer than ten observations have no such excuse.
+    most = n_expected + np.sqrt(n_expected)
     found = []
     for column, parameter in enumerate(prior.parameters):
         for end, reached in (("low", low), ("high", high)):
             n = int(reached[:, column].sum())
-            if n > expected * len(reached):
+            if n > most:
                 value = f"{getattr(parameter, end):g} {parameter.unit}".rstrip()
                 of = f" in {n} of {len(reached)} observations"
                 found.append(

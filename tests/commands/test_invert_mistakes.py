@@ -16,7 +16,7 @@ MISTAKES = {
     "twice": (["sub-0_raw.fif", "./sub-0_raw.fif"], "The same file is given twice"),
     "text": (
         ["text.txt"],
-        "cannot read text.txt as a recording: it is of another format. Give a file",
+        "cannot read text.txt as a recording: it is damaged or of another format. Give",
     ),
     "broken": (["broken_raw.fif"], "cannot read broken_raw.fif as a recording: "),
     "output": (
@@ -68,7 +68,7 @@ MISTAKES = {
     ),
     "no forward": (
         ["eeg_raw.fif", "--lead-field", "text.txt", "--labels", "twin"],
-        "text.txt cannot be read as a forward solution",
+        "cannot read text.txt as a forward solution: it is damaged or",
     ),
     "method": (["sub-0_raw.fif", "--max-iter", "3"], "--max-iter belongs to --method"),
     "name of inverter": (
