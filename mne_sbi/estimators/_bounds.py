@@ -1,5 +1,7 @@
 """Whether estimates stand at the ends of the prior, where they say what it allows."""
 
+import numpy as np
+
 from .._warnings import warn_user
 
 # A posterior piles up where more than this share of its draws lies this near to an end,
