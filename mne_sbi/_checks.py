@@ -383,8 +383,95 @@ def _kind_of_label(value):
     return None if is_missing else "others"
 
 
+def check_no_mask(name, value):
+    """Refuse masked arrays, whose mask NumPy would drop.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the error message.
+    value : object
+        What was given; of a list, its elements are looked at.
+
+    Raises
+    ------
+    ValueError
+        If values are masked.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        n_masked = int(np.ma.count_masked(value))
+        if n_masked:
+            raise ValueError(
+                f"{name} is a masked array, and {n_masked} of its {value.size} values "
+                "are masked. Leave these out, or fill them with values that you trust: "
+                f"{name}.filled(...)."
+            )
+    elif isinstance(value, (list, tuple)):
+        for element in value:
+            if isinstance(element, (list, tuple, np.ma.MaskedArray)):
+                check_no_mask(name, element)
+
+
+def check_folder(name, folder):
+    """Check that a folder is there or can be made.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the error message.
+    folder : path-like
+        The folder.
+
+    Returns
+    -------
+    folder : pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    NotADirectoryError
+        If it, or a folder that it should be in, is a file.
+    """
+    folder = Path(folder)
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(
+                f"{name} must be a folder, but {path} is a file. Give another name, or "
+                "move the file."
+            )
+    return folder
+
+
+def check_n_jobs(n_jobs):
+    """Check a number of threads, as joblib understands it.
+
+    Parameters
+    ----------
+    n_jobs : int | None
+        The setting.
+
+    Returns
+    -------
+    n_jobs : int | None
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else, or 0.
+    """
+    is_integer = isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and (not is_integer or n_jobs == 0):
+        raise ValueError(
+            "n_jobs must be None, a number of threads, or -1 for all of the "
+            f"processor's, got {n_jobs!r}."
+        )
+    return n_jobs
+
+
 def _as_array(name, value, dtype, is_number=False):
     """Convert to an array, without letting numbers lose a part silently."""
+    check_no_mask(name, value)
     try:
         array = np.asarray(value)
     except ValueError as exc:  # ragged nested lists

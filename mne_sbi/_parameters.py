@@ -95,7 +95,7 @@ def check_known(names, known):
 
 # Factors between the unit of a parameter and those that are taken for it, with the
 # prefix that the values then had.
-_PREFIXES = {1e3: "m", 1e6: "\N{MICRO SIGN}", 1e-3: "k", 100.0: "c"}
+_PREFIXES = {1e3: "m", 1e6: "\N{MICRO SIGN}", 1e-3: "k"}
 # So many times the largest value of a range is of another unit.
 _FAR = 100
 # Relative to the width of a range: values that once went through float32.

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from ._checks import check_array, check_rng
+from ._memory import check_memory
 from ._parameters import (
     Parameter,
     check_known,
@@ -128,6 +129,8 @@ class Prior:
         is_integer = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
         if not is_integer or n < 0:
             raise ValueError(f"n must be a number of draws, 0 or more, got {n!r}.")
+        n_bytes = 8.0 * n * self.n_params
+        check_memory("The draws", n_bytes, f"Reduce their number, {n}.")
         unit = check_rng(random_state).random((n, self.n_params))
         return self.from_unit(unit)
 

@@ -1,17 +1,20 @@
 """The only bridge from users' objects, MNE-Python's above all, to arrays."""
 
+import dataclasses
 import functools
 import numbers
 import sys
+from collections.abc import Iterator, ValuesView
 from pathlib import Path
 
 import numpy as np
 
+from ._checks import check_no_mask, listing
 from ._recording_arrays import Recording, join
 from ._recording_channels import read_epochs, read_evoked, read_raw, read_spectrum
 from ._recording_sources import read_source_estimate
 
-__all__ = ["Recording", "as_recording"]
+__all__ = ["Recording", "as_recording", "collect"]
 
 
 def as_recording(
@@ -34,8 +37,9 @@ def as_recording(
         out: ``Raw`` (one observation, without segments annotated as bad, and cut at
         joints, which annotations without a duration mark), ``Epochs`` and
         ``EpochsSpectrum`` (one observation per epoch), ``Evoked`` or ``Spectrum``,
-        ``SourceEstimate``, ``VolSourceEstimate`` or ``MixedSourceEstimate``. A list
-        holds objects of one kind, and each element is one observation.
+        ``SourceEstimate``, ``VolSourceEstimate`` or ``MixedSourceEstimate``. A list, a
+        generator or a Series holds objects of one kind, and each element is one
+        observation.
     labels : list of mne.Label | path-like | tuple | None
         Regions of source estimates, as in :func:`mne.extract_label_time_course`.
     src : mne.SourceSpaces | None
@@ -69,6 +73,7 @@ def as_recording(
         usable, or labels are missing.
     """
     _check_duration(duration)
+    X, names = collect(X), _index_of(X)
     # Nobody can hold an MNE object without MNE-Python being imported.
     if "mne" in sys.modules:
         settings = {
@@ -84,7 +89,9 @@ def as_recording(
             return _read(X, kind, settings, is_alone=True)
         kind, elements = _kind_of_list(X)
         if kind is not None:
-            return join([_read(x, kind, settings, is_alone=False) for x in elements])
+            read = join([_read(x, kind, settings, is_alone=False) for x in elements])
+            has_names = names is not None and len(names) == len(read)
+            return dataclasses.replace(read, obs_names=names) if has_names else read
     first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
     # Not every dict: some are sparse arrays, for which scikit-learn has words.
     if isinstance(first, (str, bytes, Path)) or type(X) is dict:
@@ -97,7 +104,75 @@ def as_recording(
         raise ValueError("The list of recordings is empty. Give one per person.")
     if duration is not None:
         raise ValueError(_WHOSE_DURATION.format("an array"))
-    return Recording(X, obs_names=_index_of(X))
+    check_no_mask("X", X)
+    _check_regular(X)
+    return Recording(X, obs_names=names)
+
+
+def collect(X):
+    """Turn whatever holds several recordings into a list.
+
+    Parameters
+    ----------
+    X : object
+        A generator, such as ``apply_inverse_epochs(return_generator=True)`` gives; the
+        values of a dict; a pandas Series or an array of objects. Anything else is
+        returned as it is.
+
+    Returns
+    -------
+    X : object
+        A list in these cases.
+
+    Raises
+    ------
+    TypeError
+        If X is a set, which has no order, or holds lists of recordings.
+    """
+    if isinstance(X, (set, frozenset)):
+        raise TypeError(
+            f"Recordings must be in a list: a {type(X).__name__} has no order, by "
+            "which results could be told apart. Give a list in an order that you know."
+        )
+    holds_objects = getattr(X, "dtype", None) == np.dtype(object)
+    # Epochs are iterators too, of their own arrays.
+    if isinstance(X, (Iterator, ValuesView)) and not hasattr(X, "info"):
+        X = list(X)
+    elif holds_objects and np.ndim(X) <= 1:
+        # An array with a single object in it has no dimension.
+        X = list(X) if np.ndim(X) else X.item()
+    elif holds_objects and _holds_mne(np.ravel(X)):
+        raise TypeError(
+            f"Recordings are in an array of shape {np.shape(X)}. Give a list of them, "
+            "list(array.ravel())."
+        )
+    if isinstance(X, (list, tuple)):
+        nested = [x for x in X if isinstance(x, (list, tuple)) and _holds_mne(x)]
+        if nested:
+            raise TypeError(
+                f"A list of recordings holds {len(nested)} lists of recordings. Give "
+                "one list with an element per observation; recordings of one "
+                "participant become one with mne.concatenate_raws(list)."
+            )
+    return X
+
+
+def _holds_mne(elements):
+    """Say whether a sequence holds objects of MNE-Python."""
+    return any(type(x).__module__.partition(".")[0] == "mne" for x in elements)
+
+
+def _check_regular(X):
+    """Refuse lists of arrays of different shapes."""
+    if not isinstance(X, (list, tuple)):
+        return
+    shapes = {np.shape(x) for x in X if isinstance(x, np.ndarray)}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"The {len(X)} arrays of the list have different shapes, "
+            f"{listing(sorted(shapes))}. Give arrays of one shape, or time series of "
+            "different lengths as mne.io.RawArray, with the names of the rows."
+        )
 
 
 _WHOSE_DURATION = (
@@ -221,8 +296,8 @@ def _read(x, kind, settings, *, is_alone):
 
 
 def _index_of(X):
-    """Return the names of a DataFrame's rows, or None if they are no names."""
-    if not (hasattr(X, "iloc") and hasattr(X, "columns")):
+    """Return the names of the rows of a DataFrame or Series, or None without names."""
+    if not hasattr(X, "iloc"):
         return None
     names = tuple(X.index)
     return names if all(isinstance(name, str) for name in names) and names else None

@@ -20,6 +20,7 @@ FLOORS = {
     "_warnings": 0,
     "_keras": 0,
     "_jax": 0,
+    "_memory": 0,
     "_region_names": 0,
     "_sensors": 0,
     "_parameters": 1,

@@ -4,11 +4,10 @@ import contextlib
 import dataclasses
 import os
 import time
-from pathlib import Path
 
 import numpy as np
 
-from .._checks import draw_seed, write_atomically
+from .._checks import check_folder, draw_seed, write_atomically
 
 _FIGURE = "mne_sbi_demo.png"
 # What a recording tells about a parameter, by the contraction it reaches.
@@ -111,7 +110,7 @@ def demonstrate(output_dir, seed, size):
     """
     # Mistakes are told before the work, not after it.
     draw_seed(seed)
-    fname = Path(output_dir) / _FIGURE
+    fname = check_folder("output_dir", output_dir) / _FIGURE
     fname.parent.mkdir(parents=True, exist_ok=True)
     print(
         "Infer the parameters of a spectral graph model from the power spectra of a "

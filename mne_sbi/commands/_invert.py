@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._checks import write_atomically
+from .._checks import check_folder, write_atomically
 from .._recording import as_recording
 from .._warnings import keep_warnings
 from ._model_options import find_connectome, make_freqs, make_model, warn_user
@@ -120,12 +120,13 @@ def _find_outputs(options):
     FileExistsError
         If an output exists and is not to be replaced.
     """
-    folder = Path(options.output_dir)
+    folder = check_folder("--output-dir", options.output_dir)
     outputs = {"table": folder / _TABLE, "posterior": folder / _POSTERIOR}
     if not options.no_report:
         outputs["report"] = folder / _REPORT
     if options.save_inverter is not None:
         outputs["inverter"] = Path(options.save_inverter)
+        check_folder("The folder of --save-inverter", outputs["inverter"].parent)
         if outputs["inverter"].suffix != ".zip":
             raise ValueError(
                 f"--save-inverter must end in .zip, got {options.save_inverter}."

@@ -15,6 +15,12 @@ _EPOCHS = re.compile(r"[-_]epo\.fif(\.gz)?")
 # The hemisphere in the name of an annotation, such as lh.aparc.annot.
 _SIDE = re.compile(r"(?:^|[^a-z])(lh|rh)\.")
 
+# What to give instead of a file that MNE-Python does not read.
+_FORMATS = (
+    " Give a file that it reads, such as .fif, .edf, .bdf, .vhdr or .set. Tables of "
+    "numbers need names and a sampling rate: in Python, mne.io.RawArray."
+)
+
 
 def name_recordings(files):
     """Name recordings by their files, or by their paths where files share a name.
@@ -132,8 +138,13 @@ def _read_with(read, file, what, **settings):
         raise
     except Exception as exc:
         # Readers of damaged files fail in many ways, all of which mean this.
-        text = " ".join(f"{type(exc).__name__}: {exc}".split()).rstrip(": ")
-        raise ValueError(f"{file} cannot be read as {what} ({text}).") from exc
+        is_said = isinstance(exc, (ValueError, OSError, RuntimeError))
+        text = " ".join(str(exc).split()).rstrip(".") if is_said else ""
+        text = text or "it is damaged or of another format"
+        hint = _FORMATS if what == "a recording" else ""
+        raise ValueError(
+            f"MNE-Python cannot read {file} as {what}: {text}.{hint}"
+        ) from exc
 
 
 def _rename(recording, file):

@@ -53,8 +53,9 @@ def read_connections(name, value, features):
     ----------
     name : str
         Name of the argument, for messages.
-    value : mne_connectivity.Connectivity | tuple | Raw | Epochs
-        The connectivity, a pair of matrix and names, or time series.
+    value : mne_connectivity.Connectivity | tuple | DataFrame | Raw | Epochs
+        The connectivity, a pair of matrix and names, a data frame whose rows and
+        columns are regions, or time series.
     features : EnvelopeCorrelation
         Makes connectivity of time series.
 
@@ -67,6 +68,8 @@ def read_connections(name, value, features):
     # An object of this class, without importing the library for those who have none.
     if hasattr(value, "n_nodes") and hasattr(value, "indices"):
         matrix, names = _read_dense(name, value), value.names
+    elif hasattr(value, "iloc") and hasattr(value, "columns"):
+        matrix, names = _read_table(name, value)
     elif isinstance(value, (tuple, list)):
         matrix, names = _read_pair(name, value)
     elif isinstance(value, np.ndarray):
@@ -98,6 +101,23 @@ def _read_dense(name, connectivity):
             f"choose a band, and give the pair {name}=(matrix, names)."
         )
     return data.reshape(n_nodes, n_nodes)
+
+
+def _read_table(name, table):
+    """Return the matrix of a data frame, and the names of its columns."""
+    names = [str(label) for label in table.columns]
+    rows = [str(label) for label in table.index]
+    if sorted(rows) == sorted(names) and len(set(names)) == len(names):
+        return table.to_numpy()[[rows.index(label) for label in names]], names
+    # An index that counts rows, as files without a column of names give it.
+    if rows == [str(i) for i in range(len(names))]:
+        return table.to_numpy(), names
+    odd = [label for label in rows if label not in names]
+    raise ValueError(
+        f"The rows and columns of the data frame {name} must have the same names, each "
+        f"once, but {len(odd)} of {len(rows)} rows have others: {listing(odd)}. Give "
+        f"the pair {name}=(matrix, names)."
+    )
 
 
 def _read_pair(name, value):

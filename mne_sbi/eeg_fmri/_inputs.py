@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_array as check_sklearn_array
 
-from .._checks import check_array, check_labels, listing
+from .._checks import check_array, check_labels, check_no_mask, listing
 from ._alignment import SAME_T_R
 from ._alike import check_regions
 from ._images import columns_of
@@ -166,6 +166,7 @@ def as_windows(X, architecture):
     """
     # scikit-learn's own check first: it knows sparse matrices, and its messages are
     # what its users expect.
+    check_no_mask("X", X)
     X = check_sklearn_array(
         X, dtype=np.float32, allow_nd=True, ensure_2d=True, input_name="X"
     )

@@ -5,7 +5,8 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._recording import as_recording
+from .._checks import check_no_mask
+from .._recording import as_recording, collect
 from .._recording_arrays import SAME_RATE
 
 
@@ -142,6 +143,7 @@ class EpochsToArray(TransformerMixin, BaseEstimator):
 
     def _read(self, X, *, reset):
         """Return X as an array, and remember what it is or compare it with the fit."""
+        X = collect(X)
         epochs = _as_epochs(X)
         if epochs is None:
             return self._read_array(X, reset=reset)
@@ -186,6 +188,7 @@ class EpochsToArray(TransformerMixin, BaseEstimator):
         """Validate an array as scikit-learn does it."""
         settings = {"dtype": [np.float64, np.float32], "allow_nd": True, "order": "C"}
         by_name = not reset and self.ch_names_ is not None
+        check_no_mask("X", X)
         # Columns are channels after Epochs, and features after a table.
         X = validate_data(self, X, reset=reset, **settings)
         if X.ndim > 3 or (by_name and X.ndim != 3):

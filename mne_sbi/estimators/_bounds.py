@@ -1,5 +1,7 @@
 """Whether estimates stand at the ends of the prior, where they say what it allows."""
 
+import numpy as np
+
 from .._warnings import warn_user
 
 # A posterior piles up where more than this share of its draws lies this near to an end,
@@ -63,11 +65,14 @@ def warn_if_at_ends(prior, theta, edge):
 
 def _warn(prior, low, high, expected, what):
     """Warn by name of parameters with ends that more than the expected share reach."""
+    n_expected = expected * len(low)
+    # As many may be by chance; fewer than ten observations have no such excuse.
+    most = n_expected + np.sqrt(n_expected)
     found = []
     for column, parameter in enumerate(prior.parameters):
         for end, reached in (("low", low), ("high", high)):
             n = int(reached[:, column].sum())
-            if n > expected * len(reached):
+            if n > most:
                 value = f"{getattr(parameter, end):g} {parameter.unit}".rstrip()
                 of = f" in {n} of {len(reached)} observations"
                 found.append(

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from .._checks import check_array, check_option
+from .._checks import check_array, check_option, listing
 from .._recording_arrays import SAME_RATE
 from .._region_names import normalize_region_name
 from ..features._welch import count_samples
@@ -74,6 +74,9 @@ def find_nodes(model, names):
         raise ValueError(
             f"The model has no nodes {missing}. Its nodes are {list(own)}."
         )
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise ValueError(f"Nodes must differ, got more than once: {listing(twice)}.")
     return np.array([own.index(name) for name in names])
 
 

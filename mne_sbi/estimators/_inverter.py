@@ -7,8 +7,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_nested, draw_seed
+from .._checks import check_count, check_n_jobs, check_nested, draw_seed
 from .._keras import check_can_train, import_keras
+from .._memory import check_memory
 from .._priors import make_prior
 from .._warnings import keep_warnings
 from ..features import LogPSD
@@ -247,6 +248,8 @@ class ModelInverter(
         forget_inputs(self)
         # Importing Keras or JAX moves NumPy's global generator; this way puts it back.
         import_keras()
+        check_count("n_draws", self.n_draws)
+        check_n_jobs(self.n_jobs)
         self.seed_ = draw_seed(self.random_state)
         self.model_ = self._make_model()
         self.prior_, self.fixed_ = make_prior(
@@ -362,6 +365,9 @@ class ModelInverter(
         return Posterior(draws, prior.names, prior.units, prior, obs_names, warnings)
 
     def _draw(self, x, n_draws):
+        n_draws = check_count("n_draws", n_draws)
+        n_bytes = 8.0 * len(x) * n_draws * len(self.prior_)
+        check_memory("The draws", n_bytes, f"Reduce n_draws={n_draws}.")
         unit = self.method_.sample(x, n_draws, random_state=self.seed_)
         return self.prior_.from_unit(unit)
 

@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.utils.validation import check_array as check_sklearn_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._checks import check_array, check_one_per
-from .._recording import as_recording
+from .._checks import check_array, check_no_mask, check_one_per
+from .._recording import as_recording, collect
 from .._sensors import match_ch_names
 from ._inputs import check_rate, check_start, match_nodes, match_rows
 from ._plausibility import warn_if_implausible, warn_if_synthetic, warn_if_unlike
@@ -64,6 +64,9 @@ def read_observations(inverter, X, *, reset):
 
 def _as_recording(inverter, X, *, reset):
     """Cross the border with the settings of the inverter."""
+    elements = collect(X)
+    if not hasattr(X, "iloc"):  # whose index names the observations
+        X = elements
     picks = inverter.picks
     through = inverter.lead_field
     if not reset:
@@ -72,7 +75,7 @@ def _as_recording(inverter, X, *, reset):
             # The same channels as in the fit, or their average would be another
             # reference.
             picks = list(inverter.ch_names_)
-            _check_channels(X, picks)
+            _check_channels(elements, picks)
     with _log_level(inverter.verbose):
         return as_recording(
             X,
@@ -80,7 +83,7 @@ def _as_recording(inverter, X, *, reset):
             src=inverter.src,
             mode=inverter.mode,
             picks=picks,
-            duration=_window_length(inverter, X),
+            duration=_window_length(inverter, elements),
             sensors=through is not None,
         )
 
@@ -143,6 +146,7 @@ def read_pairs(inverter, X, y):
     theta : ndarray of float, shape (n_obs,) | (n_obs, n_params)
         The parameters.
     """
+    check_no_mask("y", y)
     recording = _as_recording(inverter, X, reset=True)
     if not recording.from_mne:
         data, y = _validate(inverter, X, y, reset=True)

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_array
+from .._checks import check_array, check_no_mask
 from .._parameters import check_units, order_by_name
 from ._reading import read_features
 
@@ -74,6 +74,7 @@ class InverterTransforms(TransformerMixin):
 
     def _order_parameters(self, name, theta):
         """Return parameters of the caller's in the order of those of the fit."""
+        check_no_mask(name, theta)
         theta = order_by_name(name, theta, self.get_feature_names_out())
         n_params = len(self.prior_.names)
         if np.ndim(theta) == 2 and np.shape(theta)[1] % n_params == 0:

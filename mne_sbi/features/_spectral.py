@@ -124,6 +124,7 @@ class LogPSD(FeatureExtractor):
             If a power is not positive, or the frequencies do not cover what is needed.
         """
         self._check_settings()
+        freqs = check_array("freqs", freqs, shape=("n_freqs",))
         psd = check_array("psd", psd, shape=(None, None, len(freqs)), dtype=None)
         if not (psd > 0).all():
             n_bad = int((~(psd > 0)).sum())
@@ -133,7 +134,6 @@ class LogPSD(FeatureExtractor):
                 "already go in with unit='dB'."
             )
         decibels = 10 * np.log10(psd).astype(np.float32)
-        freqs = np.asarray(freqs, dtype=float)
         if self.freqs is None or np.array_equal(freqs, self.freqs):
             return decibels
         return decibels @ _interpolation(freqs, np.asarray(self.freqs, dtype=float))
@@ -194,7 +194,11 @@ class LogPSD(FeatureExtractor):
     def _check_settings(self):
         check_option("scaling", self.scaling, _SCALINGS)
         check_array("window", self.window, shape=(), positive=True)
-        if self.freqs is None:
+        if self.freqs is not None:
+            freqs = check_array("freqs", self.freqs, shape=("n_freqs",), positive=True)
+            if (np.diff(freqs) <= 0).any():
+                raise ValueError(f"freqs must increase, got {freqs}.")
+        else:
             # At 0 Hz is the mean, which is taken out of each window.
             check_array("fmin", self.fmin, shape=(), positive=True)
             check_array("fmax", self.fmax, shape=(), positive=True)
@@ -256,6 +260,12 @@ class LogPSD(FeatureExtractor):
         features = xp.asarray(summaries, dtype=xp.float32)
         if self.scaling == "none":
             return features
+        if features.shape[2] == 1:
+            raise ValueError(
+                f"A single frequency has no shape, and scaling={self.scaling!r} takes "
+                "the level out of spectra: nothing is left. Give several frequencies, "
+                "or features=LogPSD(scaling='none')."
+            )
         features = features - features.mean(axis=2, keepdims=True)
         if self.scaling == "demean":
             return features

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_count, draw_seed
+from .._checks import check_count, check_no_mask, draw_seed
 from ..simulation._rows import LazyRows
 
 # Rows checked for finite values at one time: the mask of a large array is large too.
@@ -371,6 +371,7 @@ def _flatten(x):
 def _as_floats(name, value):
     """Convert to float32 or float64, without a copy of what is a float already."""
     if not isinstance(value, LazyRows):
+        check_no_mask(name, value)
         value = np.asarray(value)
     if value.dtype.kind not in "fiub":
         raise TypeError(

@@ -1,8 +1,14 @@
 """When models that are integrated over time take steps and samples."""
 
+import numbers
+
 import numpy as np
 
 from .._checks import check_array
+from .._memory import check_memory
+
+# Samples before the first one that is kept: a day at 1 MHz.
+_MOST_BURNT = 1e11
 
 
 def positive_setting(model, name):
@@ -97,9 +103,43 @@ def count_samples(model):
     """
     sfreq, duration = (positive_setting(model, name) for name in ("sfreq", "duration"))
     n_times = round(sfreq * duration)
+    check_series_size(model)
     if n_times < 1:
         raise ValueError(f"duration={duration:g} s at {sfreq:g} Hz is not one sample.")
     burn_in = float(check_array("burn_in", model.burn_in, shape=()))
     if burn_in < 0:
         raise ValueError(f"burn_in must not be negative, got {burn_in:g} s.")
+    if burn_in * sfreq > _MOST_BURNT:
+        raise ValueError(
+            f"burn_in={burn_in:g} s at {sfreq:g} Hz are {burn_in * sfreq:.3g} samples "
+            "before the first one. Give seconds, some few time constants."
+        )
     return int(np.ceil(burn_in * sfreq)), n_times
+
+
+def check_series_size(model, n_draws=1):
+    """Refuse time series that do not fit into memory, before they are made.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        A model of time series; nothing is checked where it has no number for its rate
+        or duration.
+    n_draws : int
+        How many simulations are made at once.
+
+    Raises
+    ------
+    ValueError
+        If they take more than all memory.
+    """
+    sfreq, duration = (getattr(model, name, None) for name in ("sfreq", "duration"))
+    if not all(isinstance(v, numbers.Real) for v in (sfreq, duration)):
+        return
+    n_nodes = len(model.node_names or [0])
+    several = f"{n_draws} simulations" if n_draws > 1 else "A simulation"
+    check_memory(
+        f"{several} of {type(model).__name__} with {n_nodes} nodes",
+        4.0 * n_draws * n_nodes * sfreq * duration,
+        f"Reduce duration={duration:g} (s) or sfreq={sfreq:g} (Hz).",
+    )

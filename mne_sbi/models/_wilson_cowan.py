@@ -198,6 +198,8 @@ class WilsonCowanNetwork(ForwardModel):
         if self.freqs is None:
             return np.arange(1.0, 46.0)
         freqs = check_array("freqs", self.freqs, shape=("n_freqs",), positive=True)
+        if (np.diff(freqs) <= 0).any():
+            raise ValueError(f"freqs must increase, got {freqs}.")
         return np.asarray(freqs, dtype=float)
 
     def complete_params(self, params):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._checks import check_array, check_option, listing
+from .._memory import check_memory
 from ._sampling import count_samples, positive_setting, split_sample
 from ._wilson_cowan_equations import Grid
 from ._wilson_cowan_parameters import PRESETS, check_step, check_values
@@ -184,11 +185,17 @@ def make_grid(model, *, for_spectrum=False):
         )
     step, n_steps = split_sample(model)
     n_burn, n_times = count_samples(model)
+    longest_delay = positive_setting(model, "longest_delay")
+    check_memory(
+        "The past of the network",
+        4.0 * settings["connectome"].n_nodes * longest_delay / step,
+        f"Reduce longest_delay={longest_delay:g} (s).",
+    )
     return Grid(
         step=step,
         n_steps=n_steps,
         n_burn=n_burn,
         n_times=n_times,
-        longest_delay=positive_setting(model, "longest_delay"),
+        longest_delay=longest_delay,
         **settings,
     )

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._checks import draw_seed, listing
 from .._region_names import normalize_region_name
-from ..models._sampling import check_is_timed
+from ..models._sampling import check_is_timed, check_series_size
 from ._activity import Activity
 from ._recipe import as_model
 
@@ -54,6 +54,7 @@ def simulate_activity(model, params=None, *, random_state=None, verbose=None):
 
     model = as_model(model)
     _check_settings(model)
+    check_series_size(model)
     values = _complete(model, params)
     key = jax.random.key(draw_seed(random_state))
     with use_log_level(verbose):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_no_mask
 from .._files import damage_named, read_file, save_file
 from .._priors import Prior
 from ._rows import LazyRows
@@ -49,6 +49,8 @@ class SimulationBank:
             )
         n_params = len(self.prior.names)
         theta = check_array("theta", self.theta, shape=(None, n_params))
+        for name, value in (("x", self.x), ("valid", self.valid)):
+            check_no_mask(name, value)
         x = self.x if isinstance(self.x, LazyRows) else np.asarray(self.x)
         valid = np.asarray(self.valid)
         if x.ndim != 3 or len(x) != len(theta) or valid.shape != (len(theta),):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._checks import check_count, draw_seed, write_atomically
+from .._checks import check_count, check_folder, draw_seed, write_atomically
 from .._files import (
     StoredFile,
     check_format,
@@ -105,6 +105,7 @@ def _check_place(folder):
             f"fname must be the name of a folder, such as bank.sims, got {folder}. For "
             "one file, simulate without fname and call bank.save('bank.h5')."
         )
+    check_folder("The folder of fname", folder.parent)
     if not folder.parent.is_dir():
         raise FileNotFoundError(
             f"The folder of {folder} does not exist. Create {folder.parent} first."

@@ -6,7 +6,7 @@ from importlib.metadata import version
 import numpy as np
 from sklearn.base import clone
 
-from .._checks import check_array
+from .._checks import check_array, listing
 from .._parameters import check_known, check_not_far
 from .._priors import Prior, make_prior
 from ..features import FeatureExtractor, LogPSD
@@ -195,6 +195,12 @@ def _as_nodes(nodes, names):
     if (array < 0).any() or (array >= end).any():
         among = "" if names is None else f" and less than {end}"
         raise ValueError(f"nodes must be at least 0{among}, got {array.tolist()}.")
+    values, counts = np.unique(array, return_counts=True)
+    if (counts > 1).any():
+        raise ValueError(
+            f"nodes must differ, got {listing(values[counts > 1].tolist())} more than "
+            "once: a copy of a node is no further observation."
+        )
     return tuple(array.tolist())
 
 

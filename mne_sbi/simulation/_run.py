@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .._checks import draw_seed, remove_leftovers
+from .._checks import check_n_jobs, draw_seed, remove_leftovers
 from .._jax import standard_jax
+from .._memory import check_disk, check_memory
 from .._threads import check_not_forked, one_blas_thread
 from .._warnings import warn_user
+from ..models._sampling import check_series_size
 from ._bank import SimulationBank
 from ._folder import (
     check_chunk,
@@ -104,7 +106,7 @@ def simulate(
     FileExistsError
         If the folder holds something else.
     RuntimeError
-        If no simulation is finite.
+        If no simulation can be used.
     """
     from mne.utils import use_log_level
 
@@ -115,7 +117,9 @@ def simulate(
         )
     n_simulations = int(n_simulations)
     check_not_forked()
+    check_n_jobs(n_jobs)
     recipe = make_recipe(model, prior, features, fixed, nodes)
+    _check_sizes(recipe, n_simulations, fname)
     # A folder that is there may have a seed.
     may_have_seed = fname is not None and random_state is None
     seed = None if may_have_seed else draw_seed(random_state)
@@ -126,6 +130,26 @@ def simulate(
                 recipe, seed, n_simulations, fname, overwrite, n_jobs
             )
         return _simulate_to_memory(recipe, seed, n_simulations, n_jobs)
+
+
+def _check_sizes(recipe, n_simulations, fname):
+    """Refuse what does not fit into memory, or on the disk, before it is made."""
+    model = recipe.model
+    nodes = model.node_names or [0] if recipe.nodes is None else recipe.nodes
+    n_points = 1
+    if model.output == "timeseries":
+        at_once = min(n_simulations, model.block_size, _chunk_size(model))
+        check_series_size(model, at_once)
+    else:
+        freqs = getattr(recipe.features, "freqs", None)
+        n_points = len(model.get_freqs() if freqs is None else freqs)
+    theta = 8.0 * n_simulations * len(recipe.prior)
+    x = 4.0 * n_simulations * len(nodes) * n_points
+    what = f"{n_simulations:,} simulations of {type(model).__name__}"
+    remedy = f"Reduce n_simulations={n_simulations} (--n)."
+    check_memory(what, theta + (x if fname is None else 0), remedy)
+    if fname is not None:
+        check_disk(what, theta + x, fname, remedy)
 
 
 def _chunk_size(model):
@@ -244,13 +268,16 @@ def _report(valid, n_excluded):
         )
     if n_bad == n:
         raise RuntimeError(
-            f"None of the {n} simulations is finite. Narrow the prior, or check the "
-            "model with mne_sbi.testing.check_forward_model."
+            f"None of the {n} simulations can be used: they hold NaN or infinite "
+            "values, do not vary in time, or have spectra that are not positive. "
+            "Narrow the prior, or check the model with "
+            "mne_sbi.testing.check_forward_model."
         )
     if n_bad:
         warn_user(
-            f"{n_bad} of {n} simulations hold NaN or infinite values, or do not vary "
-            "in time, and are left out. Narrow the prior if they are many."
+            f"{n_bad} of {n} simulations hold NaN or infinite values, do not vary in "
+            "time or have spectra that are not positive, and are left out. Narrow the "
+            "prior if they are many."
         )
 
 

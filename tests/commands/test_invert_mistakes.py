@@ -14,8 +14,15 @@ from .conftest import make_raw, read_table
 MISTAKES = {
     "no file": (["nowhere.fif"], "There is no file nowhere.fif."),
     "twice": (["sub-0_raw.fif", "./sub-0_raw.fif"], "The same file is given twice"),
-    "text": (["text.txt"], "text.txt cannot be read as a recording (AssertionError)."),
-    "broken": (["broken_raw.fif"], "broken_raw.fif cannot be read as a recording"),
+    "text": (
+        ["text.txt"],
+        "cannot read text.txt as a recording: it is damaged or of another format. Give",
+    ),
+    "broken": (["broken_raw.fif"], "cannot read broken_raw.fif as a recording: "),
+    "output": (
+        ["sub-0_raw.fif", "--output-dir", "text.txt"],
+        "--output-dir must be a folder, but text.txt is a file.",
+    ),
     "rates": (["sub-0_raw.fif", "slow_raw.fif"], "sampled at 90 and 100 Hz"),
     "kinds": (["sub-0_raw.fif", "sub-3-epo.fif"], "Some files hold epochs, and others"),
     "picks": (["sub-0_raw.fif", "--picks", "Oz"], "there is no channel or type Oz"),
@@ -65,7 +72,7 @@ MISTAKES = {
     ),
     "no forward": (
         ["eeg_raw.fif", "--lead-field", "text.txt", "--labels", "twin"],
-        "text.txt cannot be read as a forward solution",
+        "cannot read text.txt as a forward solution: it is damaged or",
     ),
     "method": (["sub-0_raw.fif", "--max-iter", "3"], "--max-iter belongs to --method"),
     "name of inverter": (

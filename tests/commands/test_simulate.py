@@ -122,7 +122,7 @@ def test_simulations_that_are_not_finite(simulate, capsys, monkeypatch, tmp_path
     arguments = ["simulate", "broken", "--n", "5", "--quiet"]
     assert main([*arguments, "--output", str(tmp_path / "broken.sims")]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("mne_sbi simulate: None of the 5 simulations is finite.")
+    assert error.startswith("mne_sbi simulate: None of the 5 simulations can be used: ")
     assert "Traceback" not in error
 
 

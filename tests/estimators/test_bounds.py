@@ -62,6 +62,17 @@ def test_names_of_parameters_that_pile_up():
     warn_if_piled_up(PRIOR, PRIOR.from_unit(unit[:1, 50:]))
 
 
+@pytest.mark.parametrize("n_obs, n_piled", [(1, 1), (9, 1), (60, 4)])
+def test_how_many_of_several(n_obs, n_piled):
+    """One of few is too many; of many, some pile up by chance."""
+    unit = np.full((n_obs, 50, 2), 0.5)
+    unit[:n_piled, :, 1] = 0.99
+    with pytest.warns(RuntimeWarning, match="speed"):
+        warn_if_piled_up(PRIOR, PRIOR.from_unit(unit))
+    if n_obs > 10:
+        warn_if_piled_up(PRIOR, PRIOR.from_unit(unit[1:]))
+
+
 def test_refined_values_at_the_ends():
     theta = PRIOR.from_unit(np.array([[0.999, 0.5], [0.3, 0.5]]))
     with pytest.warns(RuntimeWarning, match=r"alpha \(high end, 1\) in 1 of 2 obs"):

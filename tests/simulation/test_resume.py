@@ -156,7 +156,7 @@ def test_some_simulations_are_not_finite(tmp_path):
     assert np.isnan(bank.x[[103, 104]]).all()
     for made, wanted in zip(bank.get_valid(), expected.get_valid(), strict=True):
         np.testing.assert_array_equal(made, wanted)
-    with pytest.raises(RuntimeError, match="None of the 105 simulations is finite"):
+    with pytest.raises(RuntimeError, match="None of the 105 simulations can be used"):
         simulate(Walk(broken=2.0), fname=tmp_path / "none.sims", **settings)
 
 
