@@ -273,7 +273,8 @@ class NetworkMethod(InferenceMethod):
 
     def _standardise(self, x):
         """Check observed features and standardise them, shape (n_obs, n_features)."""
-        return self.scaler_.standardise(self._check_x(x))
+        x = self._check_x(x)
+        return self.scaler_.standardise(x)
 
     def _project(self, z):
         """Map standardised features to the network's input."""
