@@ -256,7 +256,7 @@ def _reach(parameter, values, name):
     )
 
 
-def check_not_far(parameter, values, name, advice=""):
+def check_not_far(parameter, values, name):
     """Refuse numbers that are so large that they can only be of another unit.
 
     Parameters
@@ -267,8 +267,6 @@ def check_not_far(parameter, values, name, advice=""):
         What was given; anything but numbers is left to other checks.
     name : str
         Name of the argument, for the error message.
-    advice : str
-        What to do if they are meant.
 
     Raises
     ------
@@ -284,7 +282,7 @@ def check_not_far(parameter, values, name, advice=""):
     if parameter.high <= 0 or numeric.min() < _FAR * parameter.high:
         return
     text = explain_units(parameter, numeric) or "which can only be of another unit."
-    raise ValueError(f"{_reach(parameter, numeric, name)}, {text}{advice}")
+    raise ValueError(f"{_reach(parameter, numeric, name)}, {text}")
 
 
 def override_parameter(parameter, wish):
@@ -314,9 +312,9 @@ def override_parameter(parameter, wish):
             raise ValueError(
                 f"The prior of {name} was given as a parameter named {wish.name}."
             )
-        return check_same_unit(parameter, wish)
-    advice = " For such values, give a Parameter."
-    check_not_far(parameter, wish, "the prior", advice)
+        check_same_unit(parameter, wish)
+        return wish
+    check_not_far(parameter, wish, "the prior")
     if isinstance(wish, str):
         check_option(f"prior of {name}", wish, ("free",))
         return parameter
@@ -338,13 +336,13 @@ def override_parameter(parameter, wish):
 
 
 def check_same_unit(parameter, wish):
-    """Return a parameter of the caller's whose unit is none or the model's."""
+    """Refuse a parameter of the caller's that is in another unit than the model's."""
     if wish.unit and parameter.unit and wish.unit != parameter.unit:
         raise ValueError(
             f"The prior has {wish.name} in {wish.unit}, and the model takes it in "
             f"{parameter.unit}. Give low, high and default in {parameter.unit}."
         )
-    return wish
+    check_not_far(parameter, (wish.low, wish.high), "the prior")
 
 
 def enclosing_parameters(theta, names=None):

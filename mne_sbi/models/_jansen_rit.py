@@ -356,6 +356,7 @@ class JansenRit(ForwardModel):
         from ._jansen_rit_run import Grid
 
         check_option("parameterization", self.parameterization, PARAMETERIZATIONS)
+        connectome = self._get_connectome()
         n_burn, n_times = count_samples(self)
         longest = positive_setting(self, "step")
         if longest > _LONGEST_STEP:
@@ -374,6 +375,6 @@ class JansenRit(ForwardModel):
             scheme=check_option("scheme", self.scheme, _SCHEMES),
             rng=check_option("rng", self.rng, _GENERATORS),
             train=train,
-            connectome=self._get_connectome(),
+            connectome=connectome,
             speed=positive_setting(self, "speed"),
         )

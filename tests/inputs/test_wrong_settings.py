@@ -32,15 +32,14 @@ CASES = [
         lambda w: w.sgm(prior={"tau_e": (5, 20)}).fit(),
         ValueError,
         "tau_e lies between 0.005 and 0.03 s, but in the prior it goes from 5 to 20, "
-        "1000 times as much, as in ms? Divide by 1000. For such values, give a "
-        "Parameter.",
+        "1000 times as much, as in ms? Divide by 1000.",
     ),
     (
         "speed fixed in mm/s",
         lambda w: w.sgm(prior={"speed": 10_000}).fit(),
         ValueError,
         "speed lies between 5 and 20 m/s, but in the prior it is 1e+04, 1000 times as "
-        "much, as in mm/s? Divide by 1000. For such values, give a Parameter.",
+        "much, as in mm/s? Divide by 1000.",
     ),
     (
         "a prior of another unit",

@@ -1,5 +1,7 @@
 """The Jansen-Rit model as a forward model: settings, symmetries, batches, extremes."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -225,7 +227,7 @@ def test_wrong_settings(settings, message):
         ({"r": [560.0, -1.0]}, "r must be positive, got -1"),
         ({"mu": np.nan}, "mu"),
         ({"AC": 0.4}, "no parameter 'AC'"),
-        ({"A": [1, 2], "B": [1, 2, 3]}, "same length"),
+        ({"A": [3e-3, 4e-3], "B": [0.02] * 3}, "same length"),
     ],
 )
 def test_wrong_parameters(params, message):
@@ -233,10 +235,14 @@ def test_wrong_parameters(params, message):
         JansenRit(**SHORT).simulate_batch(params, KEY)
 
 
+WILD = ("A", "B", "C", "mu", "sigma")
+
+
 def test_extreme_parameters_stay_finite_or_are_counted():
     model = JansenRit(**SHORT)
-    # A thousand times the range of what drives the sigmoid.
-    wild = {"A": 6.5, "B": 44.0, "C": 2.7e5, "mu": 5e5, "sigma": 2e4}
+    # Nearly a hundred times the range of what drives the sigmoid, where errors begin.
+    wild = {p.name: 99 * p.high for p in model.get_parameters() if p.name in WILD}
+    assert len(wild) == len(WILD)
     assert np.isfinite(model.simulate_batch(wild, KEY)).all()
     overflow = model.simulate_batch({"A": [0.00325, 1e38], "mu": [220.0, 1e38]}, KEY)
     np.testing.assert_array_equal(np.isfinite(overflow).all(axis=(1, 2)), [True, False])
@@ -245,7 +251,12 @@ def test_extreme_parameters_stay_finite_or_are_counted():
 
 
 def test_simulate_counts_what_overflows():
-    model = JansenRit(sfreq=100.0, duration=3.0, burn_in=0.1)
+    class AnyInput(JansenRit):
+        def get_parameters(self):
+            known = super().get_parameters()
+            return [replace(p, high=1e40) if p.name == "mu" else p for p in known]
+
+    model = AnyInput(sfreq=100.0, duration=3.0, burn_in=0.1)
     prior = Prior([p for p in model.get_parameters() if p.name == "C"])
     with pytest.raises(RuntimeError, match="None of the 8 simulations can be used"):
         simulate(model, prior, 8, fixed={"mu": 1e39}, random_state=0, verbose=False)

@@ -224,9 +224,9 @@ def test_numba_comes_with_the_first_simulation():
 @pytest.mark.parametrize(
     "params, match",
     [
-        ({"tau_e": 13.3}, "tau_e is in s, and 13.3 s looks like milliseconds"),
-        ({"tau_noise": 10.0}, "tau_noise is in s"),
-        ({"speed": 8000.0}, "speed is in m/s, and 8000 m/s looks like mm/s. Give 8."),
+        ({"tau_e": [0.013, 13.3]}, "tau_e is in s, and 13.3 s looks like millisec"),
+        ({"tau_noise": 10.0}, "tau_noise lies between .* 1000 times as much, as in ms"),
+        ({"speed": 8000.0}, "speed lies between .* as in mm/s.* Divide by 1000"),
         ({"coupling": -5.0}, "coupling must not be negative"),
         # Diffusive coupling pulls activity back, the faster the stronger it is.
         ({"coupling": 300.0, "tau_e": 0.005}, "unstable.*population e"),
