@@ -273,7 +273,7 @@ def test_sampling_rates_that_differ_by_rounding():
         (lambda: [make_raw(), make_epochs()], "one kind, got Epochs, Raw"),
         (lambda: [make_raw(), np.zeros((3, 9))], r"something else: \['ndarray'\]"),
         (lambda: [np.zeros((3, 9)), make_raw()], r"something else: \['ndarray'\]"),
-        (lambda: [make_raw(), [make_raw()]], r"something else: \['list'\]"),
+        (lambda: [make_raw(), [make_raw()]], "1 lists of recordings.*concatenate_raws"),
         (lambda: make_raw().info, "A Info cannot be inverted. Give one of Raw"),
         (lambda: [make_raw().info], "A Info cannot be inverted"),
         (

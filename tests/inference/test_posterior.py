@@ -209,17 +209,3 @@ def test_warnings_are_kept_and_shown(tmp_path):
     assert read_posterior(tmp_path / "posterior.npz").warnings == texts
     with pytest.raises(TypeError, match="warnings must be a list"):
         Posterior(quiet.draws, PRIOR.names, PRIOR.units, warnings="short")
-
-
-def test_files_of_format_1_have_no_warnings(tmp_path):
-    import json
-
-    make().save(tmp_path / "new.npz")
-    with np.load(tmp_path / "new.npz") as arrays:
-        draws, contents = arrays["draws"], json.loads(str(arrays["contents"]))
-    del contents["warnings"]
-    contents["format"] = "mne_sbi posterior 1"
-    np.savez(tmp_path / "old.npz", draws=draws, contents=json.dumps(contents))
-    old = read_posterior(tmp_path / "old.npz")
-    assert old.warnings == ()
-    np.testing.assert_array_equal(old.draws, draws)
