@@ -28,7 +28,7 @@ _EXISTS = "{} exists already. Use overwrite=True to replace it."
 # Names of files that are not complete yet.
 _TEMPORARY = re.compile(r"\..*-[0-9a-f]{32}\.mne_sbi(\.\w+)?\Z")
 # Seconds without a change after which such a file is of a process that was killed.
-_ABANDONED = 86_400
+ABANDONED = 86_400
 
 
 def did_you_mean(name, options):
@@ -626,4 +626,4 @@ def _is_abandoned(file):
         return False
     except OSError:  # disks without locks
         pass
-    return time.time() - os.fstat(file.fileno()).st_mtime > _ABANDONED
+    return time.time() - os.fstat(file.fileno()).st_mtime > ABANDONED

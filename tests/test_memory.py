@@ -96,7 +96,7 @@ def test_a_bank_that_is_there_counts_as_written(tmp_path):
 def test_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["simulate", "spectral_graph", "--n", "1" + 15 * "0", "--output", "b"])
-    assert "Reduce n_simulations=1000000000000000 (--n)" in capsys.readouterr().err
+    assert "Reduce --n 1000000000000000." in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

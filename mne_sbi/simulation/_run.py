@@ -146,7 +146,7 @@ def _check_sizes(recipe, n_simulations, fname):
     theta = 8.0 * n_simulations * len(recipe.prior)
     x = 4.0 * n_simulations * len(nodes) * n_points
     what = f"{n_simulations:,} simulations of {type(model).__name__}"
-    remedy = f"Reduce n_simulations={n_simulations} (--n)."
+    remedy = f"Reduce n_simulations={n_simulations}."
     check_memory(what, theta + (x if fname is None else 0), remedy)
     if fname is not None:
         check_disk(what, theta + x, fname, remedy)
