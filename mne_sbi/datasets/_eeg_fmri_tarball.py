@@ -229,7 +229,7 @@ class _Member(tarfile.TarInfo):
 
 
 def _check_safe(member, scratch, entry, n_bytes):
-    """Refuse an archive with a file outside of its folder, or of endless size.
+    """Raise an error for files outside of the folder, or too large a content.
 
     Such a file is never extracted here, but who made it is not to be trusted.
     """

@@ -117,7 +117,7 @@ def _warn_if_short(inverter, recording):
     if assumed is None:
         return
     if not lengths:
-        # Whoever gives features knows what is in them.
+        # Features of the caller have the noise that the caller chose.
         if inverter.features is None:
             warn_user(
                 "A Spectrum does not tell how long the recording was: the observation "
