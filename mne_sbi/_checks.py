@@ -28,7 +28,7 @@ _EXISTS = "{} exists already. Use overwrite=True to replace it."
 # Names of files that are not complete yet.
 _TEMPORARY = re.compile(r"\..*-[0-9a-f]{32}\.mne_sbi(\.\w+)?\Z")
 # Seconds without a change after which such a file is of a process that was killed.
-_ABANDONED = 86_400
+ABANDONED = 86_400
 
 
 def did_you_mean(name, options):
@@ -130,7 +130,7 @@ def check_nested(estimator, settings, examples):
         for depth, part in enumerate(parts, 1):
             path = "__".join(parts[:depth])
             if path not in settings and not hasattr(owner, part):
-                break  # scikit-learn says which names there are
+                break  # an unknown name, for which scikit-learn has an error
             owner = settings.get(path, getattr(owner, part, None))
             if not hasattr(owner, "set_params"):
                 example = examples.get(path, "an object")
@@ -384,7 +384,7 @@ def _kind_of_label(value):
 
 
 def check_no_mask(name, value):
-    """Refuse masked arrays, whose mask NumPy would drop.
+    """Raise an error for masked values, whose mask NumPy would drop.
 
     Parameters
     ----------
@@ -562,7 +562,7 @@ def write_atomically(fname, overwrite=False):
     temporary, lock = _make_temporary(target)
     try:
         mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
-        # Nobody else may read meanwhile what only the owner may read afterwards.
+        # The unfinished file has the permissions of the final one.
         os.chmod(temporary, mode | stat.S_IWUSR | stat.S_IRUSR)
         yield temporary
         # Without this, a loss of power after the rename could leave an empty file.
@@ -617,7 +617,7 @@ def remove_leftovers(folder):
 
 
 def _is_abandoned(file):
-    """Say whether no process writes a file any more."""
+    """Return whether no process writes a file any more."""
     try:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -626,4 +626,4 @@ def _is_abandoned(file):
         return False
     except OSError:  # disks without locks
         pass
-    return time.time() - os.fstat(file.fileno()).st_mtime > _ABANDONED
+    return time.time() - os.fstat(file.fileno()).st_mtime > ABANDONED

@@ -370,7 +370,7 @@ def _check_metres(label, array):
 
 
 def _check_both_halves(weights):
-    """Refuse what looks like one half of a symmetric matrix."""
+    """Raise an error for what looks like one half of a symmetric matrix."""
     # A single connection is one-way on purpose.
     if np.count_nonzero(weights) < 2:
         return
@@ -385,7 +385,7 @@ def _check_both_halves(weights):
 
 
 def _check_lengths(weights, lengths, names):
-    """Refuse connections whose length is given for the other direction only."""
+    """Raise an error for lengths that are given for one direction only."""
     one_sided = (weights > 0) & (lengths == 0) & (lengths.T > 0)
     if one_sided.any():
         row, column = np.argwhere(one_sided)[0]

@@ -54,7 +54,7 @@ def _hash_json(content):
 
 @contextlib.contextmanager
 def damage_named(fname, kind, writer):
-    """Turn whatever a file's content makes fail into one error that says what to do.
+    """Replace any error that a file's content causes by one with a remedy.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def damage_named(fname, kind, writer):
 
 
 def check_format(fname, found, version):
-    """Compare the format of a file, such as "mne_sbi posterior 2", with the own."""
+    """Compare a file's format, such as "mne_sbi posterior 2", with the expected one."""
     if found == version:
         return
     kind, _, number = version.rpartition(" ")
@@ -226,7 +226,7 @@ class _HDF5Writer:
 
 
 class _NoErrors(io.RawIOBase):
-    """A file that keeps its first error to itself, and reports it when asked.
+    """A file that stores its first write error instead of raising it.
 
     HDF5 cannot close a file that it cannot write, on a full disk for example, and the
     process would end with a segmentation fault.

@@ -21,7 +21,7 @@ def total_memory():
 
 
 def check_memory(what, n_bytes, remedy):
-    """Refuse what does not fit into memory.
+    """Raise an error for what does not fit into memory.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def check_memory(what, n_bytes, remedy):
 
 
 def check_disk(what, n_bytes, folder, remedy):
-    """Refuse what does not fit on a disk.
+    """Raise an error for what does not fit on a disk.
 
     Parameters
     ----------

@@ -149,7 +149,7 @@ def order_by_name(name, values, wanted):
 
 
 def explain_units(parameter, values):
-    """Say by what factor values miss a range, if another unit makes up for it.
+    """Describe by what factor values miss a range, if another unit explains it.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def explain_units(parameter, values):
 
 
 def check_units(parameters, values, name):
-    """Refuse values that lie in a parameter's range in another unit only.
+    """Raise an error for values that lie in the range in another unit only.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def check_units(parameters, values, name):
 
 
 def check_inside(parameter, values, name, hint=""):
-    """Refuse values outside of a parameter's range, and say by how much.
+    """Raise an error for values outside of a range, with the factor.
 
     Parameters
     ----------
@@ -239,14 +239,14 @@ def check_inside(parameter, values, name, hint=""):
 
 
 def is_inside(parameter, values):
-    """Say whether all values lie in a parameter's range, but for rounding."""
+    """Return whether all values lie in a parameter's range, but for rounding."""
     slack = _ROUNDING * (parameter.high - parameter.low)
     low, high = parameter.low - slack, parameter.high + slack
     return bool(((values >= low) & (values <= high)).all())
 
 
 def _reach(parameter, values, name):
-    """Say where a parameter lies and what was given."""
+    """Describe the range of a parameter and what was given."""
     unit = f" {parameter.unit}".rstrip()
     least, most = f"{np.min(values):.4g}", f"{np.max(values):.4g}"
     given = f"is {least}" if least == most else f"goes from {least} to {most}"
@@ -257,7 +257,7 @@ def _reach(parameter, values, name):
 
 
 def check_not_far(parameter, values, name):
-    """Refuse numbers that are so large that they can only be of another unit.
+    """Raise an error for numbers so large that they can only be of another unit.
 
     Parameters
     ----------
@@ -336,7 +336,7 @@ def override_parameter(parameter, wish):
 
 
 def check_same_unit(parameter, wish):
-    """Refuse a parameter of the caller's that is in another unit than the model's."""
+    """Raise an error for a parameter in another unit than the model's."""
     if wish.unit and parameter.unit and wish.unit != parameter.unit:
         raise ValueError(
             f"The prior has {wish.name} in {wish.unit}, and the model takes it in "

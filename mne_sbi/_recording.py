@@ -158,12 +158,12 @@ def collect(X):
 
 
 def _holds_mne(elements):
-    """Say whether a sequence holds objects of MNE-Python."""
+    """Return whether a sequence holds objects of MNE-Python."""
     return any(type(x).__module__.partition(".")[0] == "mne" for x in elements)
 
 
 def _check_regular(X):
-    """Refuse lists of arrays of different shapes."""
+    """Raise an error for lists of arrays of different shapes."""
     if not isinstance(X, (list, tuple)):
         return
     shapes = {np.shape(x) for x in X if isinstance(x, np.ndarray)}

@@ -300,11 +300,9 @@ def read_spectrum(spectrum, *, picks=None, sensors=False, joined=False):
     )
 
 
-# MNE-Python keeps no number of windows of a Raw, or of an epoch (at least 1).
-
-
 def _count_averaged(spectrum):
     """Return the number of epochs that a spectrum averages, (n,), or None."""
+    # MNE-Python does not store the number of windows of a Raw or within an epoch.
     of_epochs = spectrum.__getstate__()["inst_type_str"] == "Epochs"
     return (int(spectrum.nave),) if of_epochs and spectrum.nave else None
 
@@ -365,8 +363,8 @@ def _pick_default(info, sensors):
         kinds |= dict.fromkeys(("csd", "seeg", "ecog", "dbs", "fnirs"), True)
     rows = mne.pick_types(info, **kinds)
     if not len(rows) and not sensors:
-        # MNE-Python has no type for regions, which are therefore miscellaneous. Beside
-        # data channels, such are accelerometers and the like.
+        # MNE-Python has no type for regions, which are therefore miscellaneous. Next to
+        # data channels, miscellaneous ones are accelerometers and the like.
         rows = mne.pick_types(info, misc=True, exclude=())
     names = [info["ch_names"][row] for row in rows]
     return [name for name in names if name not in info["bads"]]
@@ -530,9 +528,9 @@ def _warn_if_dominated(powers, names, rows):
     if found:
         warn_user(
             f"The EEG channels {listing(found)} are so much larger than the others "
-            "that most of what is in these is theirs, by the average reference. Mark "
-            "them as bad in info['bads'] if they are broken, correct their unit if it "
-            "is wrong, or choose others with picks=."
+            "that they dominate these through the average reference. Mark them as bad "
+            "in info['bads'] if they are broken, correct their unit if it is wrong, or "
+            "choose others with picks=."
         )
 
 

@@ -8,7 +8,7 @@ from ._checks import did_you_mean, listing
 from ._warnings import warn_user
 
 # FIFF.FIFFV_PROJ_ITEM_EEG_AVREF of MNE-Python
-_AVERAGE_REFERENCE = 10
+AVERAGE_REFERENCE = 10
 _BRAIN = ("eeg", "mag", "grad", "seeg", "ecog", "dbs", "hbo", "hbr")
 
 
@@ -87,7 +87,7 @@ def warn_if_not_projected(info, names, *, is_referenced=False):
         str(projector["desc"])
         for projector in info["projs"]
         if not projector["active"]
-        and not (is_referenced and projector["kind"] == _AVERAGE_REFERENCE)
+        and not (is_referenced and projector["kind"] == AVERAGE_REFERENCE)
         and used.intersection(projector["data"]["col_names"])
     ]
     if waiting:

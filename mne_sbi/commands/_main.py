@@ -24,14 +24,14 @@ def main(arguments=None):
     -------
     status : int
         0 for success, 1 for a mistake in what was asked for, 130 after an
-        interruption, 141 if nobody reads the output any more. Wrong arguments end the
+        interruption, 141 if the output is closed. Wrong arguments end the
         process with 2, as argparse does.
     """
     for stream in (sys.stdout, sys.stderr):
         # A terminal that knows ASCII only shows other characters by their numbers.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # Loggers write to the same output, and say a lot when it is closed.
+    # Logging handlers print a traceback when their output is closed.
     told, logging.raiseExceptions = logging.raiseExceptions, False
     try:
         try:

@@ -198,7 +198,7 @@ def _set_montage(recording, name, file):
             f"The montage {name} has no positions for {len(missing)} of {len(eeg)} EEG "
             f"channels of {file}: {listing(missing)}. --picks leaves channels out."
         )
-    # The montage learns the names of the recording, which are those of its outputs.
+    # The montage gets the names of the recording, which are those of the outputs.
     montage = montage.copy()
     montage.rename_channels({matched[c]: c for c in eeg if matched[c] != c})
     recording.set_montage(montage, match_case=False, verbose="error")

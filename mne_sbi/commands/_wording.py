@@ -1,10 +1,10 @@
-"""Messages of the package in words of the command line."""
+"""Messages of the package with the names of command-line options."""
 
 import re
 
 # Arguments of functions that options have other names for.
 _OTHER_NAMES = {"random_state": "seed", "fname": "output", "n_simulations": "n"}
-# What the namespace holds beside options.
+# What the namespace holds besides options.
 _NO_OPTIONS = ("model", "files", "name", "run", "command")
 # Words that are not plain English, wherever they stand; and all with an underscore.
 _NO_WORDS = ("fmin", "fmax", "freqs", "fname")
@@ -17,7 +17,7 @@ _VALUE = r"(?P<value>'[^']*'|\"[^\"]*\"|\.\.\.|-?[\w.+-]*\w)?"
 
 
 def to_options(text, options):
-    """Write the options of a command where a message speaks of arguments in Python.
+    """Replace the Python arguments in a message by the options of a command.
 
     Parameters
     ----------

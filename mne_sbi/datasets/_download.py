@@ -15,7 +15,7 @@ from .._checks import check_option
 
 # Seconds without an answer of the server before a download counts as failed.
 TIMEOUT = 30
-# Bytes of the largest file that may come where nobody has published a size.
+# Bytes of the largest file that is downloaded where no size is published.
 LARGEST = 4 * 10**9
 
 

@@ -49,7 +49,7 @@ def read_array(fname, *names):
 
 
 def _check_size(name, shape):
-    """Refuse to unpack what can be no recording."""
+    """Raise an error for an array that is too large for a recording."""
     if math.prod(int(n) for n in shape) > _LARGEST:
         raise ValueError(f"{name} has the shape {shape}.")
 

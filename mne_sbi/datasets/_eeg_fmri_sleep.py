@@ -12,7 +12,7 @@ from ._eeg_fmri_tables import read_table
 BANDS = ("SW", "delta", "theta", "alpha", "sigma", "beta")
 STATES = ("face", "maze", "prep_face", "prep_maze", "rest")
 SLEEP_T_R = 2.1
-# Zeros have no logarithm, and how near to zero a probability is says little.
+# Zeros have no logarithm, and the order of tiny probabilities means little.
 _LEAST_PROBABILITY = 1e-6
 # How columns may be called, without case and punctuation.
 _BAND_NAMES = {band: (band.lower(),) for band in BANDS} | {"SW": ("sw", "slowwave")}

@@ -14,7 +14,7 @@ import warnings
 import zlib
 from pathlib import Path
 
-from .._checks import listing, write_atomically
+from .._checks import ABANDONED, listing, write_atomically
 from ._download import (
     DownloadError,
     RegistryEntry,
@@ -154,9 +154,9 @@ def fetch_tarball(subject, folder, *, download=True, verbose, call):
             raise
         warnings.warn(f"{error} Downloading it again.", RuntimeWarning, stacklevel=3)
     folder.mkdir(parents=True, exist_ok=True)
-    # What a process that was killed left, a day ago or earlier.
+    # What a process that was killed left.
     for path in folder.glob(f".{entry.file}-*"):
-        if time.time() - path.stat().st_mtime > 86_400:
+        if time.time() - path.stat().st_mtime > ABANDONED:
             shutil.rmtree(path, ignore_errors=True)
     # On the same disk, so that what is complete can be moved; gone whatever happens.
     with tempfile.TemporaryDirectory(prefix=f".{entry.file}-", dir=folder) as scratch:
@@ -229,7 +229,7 @@ class _Member(tarfile.TarInfo):
 
 
 def _check_safe(member, scratch, entry, n_bytes):
-    """Refuse an archive with a file outside of its folder, or of endless size.
+    """Raise an error for files outside of the folder, or too large a content.
 
     Such a file is never extracted here, but who made it is not to be trusted.
     """

@@ -163,7 +163,7 @@ def _header_t_r(img):
 
 
 def _has_unit(img):
-    """Tell whether the header has a unit of time."""
+    """Return whether the header has a unit of time."""
     return img.header.get_xyzt_units()[1] in _PER_SECOND
 
 

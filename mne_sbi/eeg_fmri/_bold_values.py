@@ -55,7 +55,7 @@ def mask_bold(img, masker, unusable="raise"):
 
 
 def _says_where(img):
-    """Tell whether an image has an affine that is not the format's default."""
+    """Return whether an image has an affine that is not the format's default."""
     if not hasattr(img, "get_sform"):
         return True
     return any(coded(coded=True)[1] for coded in (img.get_sform, img.get_qform))

@@ -161,14 +161,14 @@ def _columns_found(masker, img):
 
 
 def _same_grid(first, second):
-    """Tell whether two images have the same voxels."""
+    """Return whether two images have the same voxels."""
     return first.shape[:3] == second.shape[:3] and np.allclose(
         first.affine, second.affine
     )
 
 
 def _refuse_masked_regions(masker, expected):
-    """Refuse columns for regions outside the mask, for which images have no place."""
+    """Raise an error for columns of regions outside the mask."""
     what = "labels" if hasattr(masker, "labels_img") else "maps"
     if expected is None or not getattr(masker, f"keep_masked_{what}", False):
         return
@@ -183,7 +183,7 @@ def _refuse_masked_regions(masker, expected):
 
 
 def _refuse_lost_regions(masker, expected, found, img):
-    """Say which regions are lost, and how to keep them."""
+    """Raise an error that names the lost regions and the remedy."""
     what = "labels" if hasattr(masker, "labels_img") else "maps"
     lost = [name.removeprefix("map ") for name in expected if name not in found]
     voxel = " x ".join(f"{size:.3g}" for size in img.header.get_zooms()[:3])

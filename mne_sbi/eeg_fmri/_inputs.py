@@ -114,7 +114,7 @@ def agree_t_r(t_r, masker, X):
 
 
 def check_columns(masker, pairs, y_shape):
-    """See that the columns of fMRI are the regions that a masker has.
+    """Check that the columns of fMRI are the regions of a masker.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ def _only_kind(kinds):
 
 def _most_complete(fits):
     """Return the kinds that lack the fewest markers; named ones, if there are any."""
-    # The start of a scan tells the onsets less well than a marker of every volume.
+    # A marker of every volume gives more precise onsets than one of the scan's start.
     fits = [fit for fit in fits if len(fit[0].times) > 1] or fits
     if not fits:
         return fits
@@ -105,7 +105,7 @@ def _most_complete(fits):
 
 
 def _are_same(fits):
-    """Tell whether several kinds mark the same volumes, up to a twentieth of t_r."""
+    """Return whether several kinds mark the same volumes, up to a twentieth of t_r."""
     first = fits[0][1]
     return all(
         len(timing) == len(first)
@@ -115,7 +115,7 @@ def _are_same(fits):
 
 
 def _is_near(kind, scan):
-    """Tell whether markers can be those of the scan, with something wrong."""
+    """Return whether markers can be those of the scan, with something wrong."""
     n_markers = len(kind.times)
     if n_markers < 2 or not np.diff(kind.times).any():
         return False
@@ -125,7 +125,7 @@ def _is_near(kind, scan):
 
 
 def _refuse_to_choose(kinds, fitting, scan):
-    """Say which kinds there are, and how to choose."""
+    """Raise an error that lists the kinds and how to choose."""
     parts = [f"{scan.n_volumes} volumes"] if scan.n_volumes is not None else []
     parts += [f"t_r={scan.t_r:g} s"] if scan.t_r is not None else []
     wanted = " and ".join(parts)

@@ -53,13 +53,11 @@ def report_evaluation(report, evaluation, figures, place):
         Section and tags.
     """
     from ..viz import plot_evaluation
-    from ..viz._report import add_figures, add_html, add_open_figures, rows_to_html
+    from ..viz._report import add_figures, add_html, add_open_figures, add_warnings
 
     figures = _check(report, figures, place["tags"])
     place = place | {"tags": tuple(place["tags"])}
-    if evaluation.warnings:
-        rows = [[text] for text in evaluation.warnings]
-        add_html(report, rows_to_html(None, rows), "Warnings", **place)
+    add_warnings(report, evaluation.warnings, **place)
     add_html(report, _write_verdicts(evaluation), "Verdicts", **place)
     summary = evaluation.summary().reset_index()
     add_html(report, _to_html(summary, _OF_SUMMARY), "Means over people", **place)

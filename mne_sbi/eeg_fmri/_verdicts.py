@@ -145,7 +145,7 @@ def describe_checks(rows, verdicts, missing):
 
     table = pd.DataFrame(rows)
     model = table[table["predictor"] == MODEL]
-    # A constant image says nothing about the order of time.
+    # Shuffled times cannot be tested with a constant image.
     n_skipped = 2 * ("constant" in verdicts)
     unknown = {}
     if not (table["predictor"] == RIDGE).any():

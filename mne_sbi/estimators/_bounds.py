@@ -1,4 +1,4 @@
-"""Whether estimates stand at the ends of the prior, where they say what it allows."""
+"""Estimates at the ends of the prior, which reflect the prior more than the data."""
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def warn_if_at_ends(prior, theta, edge):
 def _warn(prior, low, high, expected, what):
     """Warn by name of parameters with ends that more than the expected share reach."""
     n_expected = expected * len(low)
-    # As many may be by chance; fewer than ten observations have no such excuse.
+    # As many may be by chance.
     most = n_expected + np.sqrt(n_expected)
     found = []
     for column, parameter in enumerate(prior.parameters):

@@ -185,7 +185,7 @@ def _restore(content, arrays):
     inverter.fixed_ = fitted["fixed"]
     inverter.seed_ = fitted["seed"]
     inverter.y_ndim_ = fitted["y_ndim"]
-    inverter.warnings_ = tuple(fitted.get("warnings", ()))
+    inverter.warnings_ = tuple(fitted["warnings"])
     inverter.node_names_ = fitted["node_names"]
     inverter.bank_ = None
     inverter.features_ = fitted["features"] if fitted["has_features"] else None

@@ -7,10 +7,10 @@ import numpy as np
 from .._checks import listing
 from .._warnings import warn_user
 from ..features import TimeSeries
-from ..inference import NPE, PointRegressor
 from ..models import Recorded
 from ..models._recorded_chain import check_band
 from ._inputs import find_lengths, get_connectome, get_inner
+from ._setup import has_network
 
 # A recording may be this much shorter than assumed before the difference matters.
 _LEAST_SHARE = 0.8
@@ -117,7 +117,7 @@ def _warn_if_short(inverter, recording):
     if assumed is None:
         return
     if not lengths:
-        # Whoever gives features knows what is in them.
+        # Features of the caller have the noise that the caller chose.
         if inverter.features is None:
             warn_user(
                 "A Spectrum does not tell how long the recording was: the observation "
@@ -204,7 +204,7 @@ def measure_simulations(method, draw):
         The largest distance; ``None`` for methods without a network, which do not
         extrapolate.
     """
-    if not isinstance(method, (NPE, PointRegressor)):
+    if not has_network(method):
         return None
     return float(_distances(method, draw()).max())
 

@@ -104,6 +104,8 @@ class InverterPlots:
         ValueError
             If the posterior has another number of observations than X.
         """
+        from ..viz._report import add_warnings
+
         _check_report(report, posterior, calibration, tags)
         check_is_fitted(self)
         with keep_warnings() as kept:
@@ -119,7 +121,7 @@ class InverterPlots:
         if isinstance(calibration, numbers.Integral):
             calibration = self.diagnose(int(calibration))
         place = {"section": title or "Model inversion", "tags": tuple(tags)}
-        _report_warnings(report, (*self.warnings_, *posterior.warnings, *kept), place)
+        add_warnings(report, (*self.warnings_, *posterior.warnings, *kept), **place)
         _report_settings(self, report, place)
         _report_posterior(report, posterior, place)
         _report_spectra(self, report, x, posterior, place)
@@ -251,15 +253,6 @@ def _check_report(report, posterior, calibration, tags):
         "calibration must be what diagnose() returns, or a number of simulations, got "
         f"{calibration!r}."
     )
-
-
-def _report_warnings(report, warnings, place):
-    """Add what may make the rest of the section wrong, if there is anything."""
-    from ..viz._report import add_html, rows_to_html
-
-    if warnings:
-        rows = [[text] for text in dict.fromkeys(warnings)]
-        add_html(report, rows_to_html(None, rows), "Warnings", **place)
 
 
 def _report_settings(inverter, report, place):

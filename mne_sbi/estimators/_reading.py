@@ -102,7 +102,7 @@ def _window_length(inverter, X):
 
 
 def _log_level(verbose):
-    """Set how much MNE-Python says while a recording is read.
+    """Set the log level of MNE-Python while a recording is read.
 
     Warnings of what makes an answer wrong are shown as everywhere else in an inverter:
     the level of MNE-Python decides, not ``verbose``.

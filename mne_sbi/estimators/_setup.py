@@ -107,7 +107,7 @@ def make_method(method):
 
 
 def has_network(method):
-    """Say whether a method trains a network of Keras."""
+    """Return whether a method trains a network of Keras."""
     from ..inference import NPE, PointRegressor
 
     return isinstance(method, (NPE, PointRegressor))

@@ -83,7 +83,7 @@ class LogPSD(FeatureExtractor):
         data = check_array(
             "data", data, shape=(None, None, None), dtype=dtype, finite=False
         )
-        highest = self.fmax if self.freqs is None else np.max(self.freqs)
+        highest = self.fmax if self.freqs is None else self.freqs[-1]
         if highest > sfreq / 2:
             raise ValueError(
                 f"Frequencies up to {highest:g} Hz need a sampling rate of at least "
@@ -161,7 +161,7 @@ class LogPSD(FeatureExtractor):
     def bands(self):
         """The band in Hz that is compared, tuple of one pair (lowest, highest)."""
         freqs = self.get_freqs()
-        return ((float(freqs.min()), float(freqs.max())),)
+        return ((float(freqs[0]), float(freqs[-1])),)
 
     def get_freqs(self):
         """Return the frequencies of the summaries in Hz, ndarray of shape (n_freqs,).
@@ -178,9 +178,8 @@ class LogPSD(FeatureExtractor):
         self._check_settings()
         if self.freqs is not None:
             # All round the frequencies, to interpolate; never the one of the mean.
-            lowest, highest = np.min(self.freqs), np.max(self.freqs)
-            first = max(1, int(np.floor(lowest * self.window + _ROUNDING)))
-            return first, int(np.ceil(highest * self.window - _ROUNDING))
+            first = max(1, int(np.floor(self.freqs[0] * self.window + _ROUNDING)))
+            return first, int(np.ceil(self.freqs[-1] * self.window - _ROUNDING))
         first = max(1, int(np.ceil(self.fmin * self.window - _ROUNDING)))
         last = int(np.floor(self.fmax * self.window + _ROUNDING))
         if first > last:
@@ -363,11 +362,10 @@ def _estimate_between_gaps(data, sfreq, window, first, last):
 def _interpolation(source, target):
     """Matrix of linear interpolation, shape (n_source, n_target), float32."""
     tolerance = 1e-6 * source[-1]
-    lowest, highest = target.min(), target.max()
-    if lowest < source[0] - tolerance or highest > source[-1] + tolerance:
+    if target[0] < source[0] - tolerance or target[-1] > source[-1] + tolerance:
         raise ValueError(
             f"Spectra from {source[0]:g} to {source[-1]:g} Hz do not cover the "
-            f"frequencies {lowest:g} to {highest:g} Hz that the model needs. "
+            f"frequencies {target[0]:g} to {target[-1]:g} Hz that the model needs. "
             "Give the model other freqs."
         )
     columns = [np.interp(target, source, row) for row in np.eye(len(source))]

@@ -118,7 +118,7 @@ def count_samples(model):
 
 
 def check_series_size(model, n_draws=1):
-    """Refuse time series that do not fit into memory, before they are made.
+    """Raise an error for time series that do not fit into memory.
 
     Parameters
     ----------

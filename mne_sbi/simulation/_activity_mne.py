@@ -7,10 +7,8 @@ from .._forward_gain import _check_labels, _check_subject, _hemispheres
 from .._lead_field import LeadField
 from .._recording_arrays import SAME_RATE
 from .._region_names import normalize_region_name
-from .._sensors import check_info, rows_for
+from .._sensors import AVERAGE_REFERENCE, check_info, rows_for
 
-# FIFF.FIFFV_PROJ_ITEM_EEG_AVREF of MNE-Python
-_AVERAGE_REFERENCE = 10
 # Mean of a lead field over EEG channels, relative to its largest value, that is
 # rounding: the lead field has the average reference.
 _ROUNDING = 1e-6
@@ -259,7 +257,7 @@ def _apply_projectors(raw, projs, is_average):
     """Apply the projectors that were active, and the average reference."""
 
     def is_wanted(projector):
-        is_reference = projector["kind"] == _AVERAGE_REFERENCE
+        is_reference = projector["kind"] == AVERAGE_REFERENCE
         return projector["active"] or (is_average and is_reference)
 
     wanted = [projector for projector in projs if is_wanted(projector)]
@@ -267,7 +265,7 @@ def _apply_projectors(raw, projs, is_average):
     for projector in wanted:
         projector["active"] = False
     raw.add_proj(wanted, verbose="error")
-    if is_average and all(p["kind"] != _AVERAGE_REFERENCE for p in wanted):
+    if is_average and all(p["kind"] != AVERAGE_REFERENCE for p in wanted):
         raw.set_eeg_reference(projection=True, verbose="error")
     if raw.info["projs"]:
         raw.apply_proj(verbose="error")

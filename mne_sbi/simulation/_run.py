@@ -133,7 +133,7 @@ def simulate(
 
 
 def _check_sizes(recipe, n_simulations, fname):
-    """Refuse what does not fit into memory, or on the disk, before it is made."""
+    """Raise an error for what does not fit into memory or on the disk."""
     model = recipe.model
     nodes = model.node_names or [0] if recipe.nodes is None else recipe.nodes
     n_points = 1

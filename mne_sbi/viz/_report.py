@@ -86,6 +86,26 @@ def add_open_figures(report, figures, captions, title, *, section, tags):
     )
 
 
+def add_warnings(report, warnings, *, section, tags):
+    """Add what may make the rest of a section wrong, if there is anything.
+
+    Parameters
+    ----------
+    report : mne.Report
+        The report.
+    warnings : iterable of str
+        The warnings; each is listed once.
+    section : str
+        The section.
+    tags : tuple of str
+        Tags by which readers filter.
+    """
+    rows = [[text] for text in dict.fromkeys(warnings)]
+    if rows:
+        content = rows_to_html(None, rows)
+        add_html(report, content, "Warnings", section=section, tags=tags)
+
+
 def parameters_to_html(table):
     """Write the table of :meth:`Posterior.summary` in units of display.
 

@@ -1,4 +1,4 @@
-"""Features say their bands, and every reader compares them with the filters."""
+"""Features have bands, and every reader compares them with the filters."""
 
 import warnings
 
@@ -15,7 +15,7 @@ from mne_sbi.models import ForwardModel
 SFREQ = 100.0
 ALPHA = {
     "plain": LogPSD(8.0, 12.0),
-    "freqs": LogPSD(freqs=[12.0, 8.0, 9.5]),
+    "freqs": LogPSD(freqs=[8.0, 9.5, 12.0]),
     "envelopes": EnvelopeCorrelation(8.0, 12.0),
     "joined": Joined([LogPSD(21.0, 39.0), EnvelopeCorrelation(8.0, 12.0)]),
     "nested": Joined([LogPSD(21.0, 39.0), Joined([LogPSD(8.0, 12.0), TimeSeries()])]),
