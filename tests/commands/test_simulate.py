@@ -46,7 +46,7 @@ def test_bank_is_made_and_learnt_from(simulate, tmp_path, capsys):
     # Other frequencies are another model.
     arguments += ["bank.sims", "--overwrite", "--n-freqs", "7"]
     assert main(arguments) == 1
-    assert "made with another freqs" in capsys.readouterr().err
+    assert "made with another --fmin and --fmax" in capsys.readouterr().err
     assert main([*arguments, "--simulations", "none.sims"]) == 1
     assert "There is nothing at none.sims" in capsys.readouterr().err
     assert main([*arguments, "--n-simulations", "20"]) == 1
@@ -76,7 +76,7 @@ def test_the_same_line_goes_on(simulate, capsys):
         (["--connectome", "none.npz"], "none.npz"),
         (["--prior", "sped=1:2"], "Did you mean 'speed'"),
         (["--fmin", "50"], "--fmin must be positive and below --fmax"),
-        (["--seed", "-1"], "random_state"),
+        (["--seed", "-1"], "--seed must not be negative"),
     ],
 )
 def test_mistakes_end_with_a_line(simulate, tmp_path, capsys, arguments, message):
