@@ -249,6 +249,30 @@ def check_array(name, value, *, shape=None, dtype=float, finite=True, positive=F
     return array
 
 
+def check_freqs(freqs):
+    """Check that frequencies are positive and increase.
+
+    Parameters
+    ----------
+    freqs : array_like, shape (n_freqs,)
+        Frequencies in Hz.
+
+    Returns
+    -------
+    freqs : ndarray of float, shape (n_freqs,)
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    freqs = check_array("freqs", freqs, shape=("n_freqs",), positive=True)
+    if (np.diff(freqs) <= 0).any():
+        raise ValueError(f"freqs must increase, got {freqs}.")
+    return freqs
+
+
 def check_count(name, value, least=1):
     """Check that a setting is an integer and large enough.
 

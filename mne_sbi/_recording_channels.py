@@ -74,7 +74,7 @@ def read_raw(raw, *, picks=None, duration=None, sensors=False):
         data.append(part)
     if sensors:
         data = _project(data, names, info)
-    return Recording(data, sfreq, tuple(names), _band(raw.info), info=info)
+    return Recording(data, sfreq, tuple(names), find_band(raw.info), info=info)
 
 
 def _find_windows(n_times, sfreq, duration):
@@ -154,7 +154,7 @@ def read_epochs(epochs, *, picks=None, sensors=False, joined=False):
         data,
         float(epochs.info["sfreq"]),
         tuple(names),
-        _band(epochs.info),
+        find_band(epochs.info),
         info=info,
         n_repeated=n_repeated,
     )
@@ -227,7 +227,7 @@ def read_evoked(evoked, *, picks=None, sensors=False):
         data,
         float(evoked.info["sfreq"]),
         tuple(names),
-        _band(evoked.info),
+        find_band(evoked.info),
         info=info,
         is_average=True,
         tmin=float(evoked.times[0]),
@@ -293,7 +293,7 @@ def read_spectrum(spectrum, *, picks=None, sensors=False, joined=False):
     return Recording(
         power,
         names=tuple(names),
-        band=_band(spectrum.info),
+        band=find_band(spectrum.info),
         freqs=freqs,
         info=info,
         n_windows=n_windows,
@@ -318,7 +318,8 @@ def _count_windows(spectrum, n_epochs):
     return 1 + float(np.minimum(shifts / half, 1).sum())
 
 
-def _band(info):
+def find_band(info):
+    """Return the cutoffs of the filters that a recording went through, in Hz."""
     return info["highpass"] or 0.0, info["lowpass"] or np.inf
 
 

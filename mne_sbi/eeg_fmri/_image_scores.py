@@ -135,7 +135,7 @@ def make_image_scores(masker, mean_volumes, y_shape, people):
         missing = [person for person in people.tolist() if person not in mean_volumes]
         if missing:
             raise ValueError(
-                f"mean_volumes lacks {len(missing)} of {len(people)} people: "
+                f"mean_volumes lacks {len(missing)} of {len(people)} subjects: "
                 f"{listing(missing)}."
             )
         sizes = {p: np.size(mean_volumes[p]) for p in people.tolist()}

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._checks import check_array, listing
+from .._recording_channels import find_band
 from ..features._welch import transform
 from ._bands import band_power, check_bands
 from ._eeg_samples import (
@@ -64,8 +65,7 @@ def band_power_windows(
     """
     names = eeg_channels(raw, picks)
     sfreq = raw.info["sfreq"]
-    passed = raw.info["highpass"] or 0.0, raw.info["lowpass"] or np.inf
-    bands = check_bands(bands, t_r, sfreq, passed)
+    bands = check_bands(bands, t_r, sfreq, find_band(raw.info))
     times = check_array("times", times, shape=(None,))
     starts = to_samples(times[:, np.newaxis] - t_r * (1 + np.arange(n_lags)), sfreq)
     length = to_samples(t_r, sfreq)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._checks import check_array, check_option
+from .._checks import check_array, check_freqs, check_option
 from ._base import FeatureExtractor
 from ._envelopes import split_at_gaps
 from ._noise import SpectralNoise
@@ -194,9 +194,7 @@ class LogPSD(FeatureExtractor):
         check_option("scaling", self.scaling, _SCALINGS)
         check_array("window", self.window, shape=(), positive=True)
         if self.freqs is not None:
-            freqs = check_array("freqs", self.freqs, shape=("n_freqs",), positive=True)
-            if (np.diff(freqs) <= 0).any():
-                raise ValueError(f"freqs must increase, got {freqs}.")
+            check_freqs(self.freqs)
         else:
             # At 0 Hz is the mean, which is taken out of each window.
             check_array("fmin", self.fmin, shape=(), positive=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._checks import check_array, check_option
+from .._checks import check_freqs, check_option
 from .._connectome import Connectome
 from .._jax import standard_jax, standard_promotion
 from .._threads import one_blas_thread
@@ -132,10 +132,7 @@ class SpectralGraphModel(ForwardModel):
         """Return the frequencies in use in Hz, ndarray of shape (n_freqs,)."""
         if self.freqs is None:
             return np.linspace(2.0, 45.0, 40)
-        freqs = check_array("freqs", self.freqs, shape=("n_freqs",), positive=True)
-        if (np.diff(freqs) <= 0).any():
-            raise ValueError(f"freqs must increase, got {freqs}.")
-        return freqs
+        return check_freqs(self.freqs)
 
     @property
     def node_names(self):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._checks import check_array, check_option
+from .._checks import check_array, check_freqs, check_option
 from .._connectome import Connectome
 from .._jax import standard_jax, standard_promotion
 from ._base import ForwardModel
@@ -197,10 +197,7 @@ class WilsonCowanNetwork(ForwardModel):
         """Return the frequencies of the spectra in Hz, ndarray of shape (n_freqs,)."""
         if self.freqs is None:
             return np.arange(1.0, 46.0)
-        freqs = check_array("freqs", self.freqs, shape=("n_freqs",), positive=True)
-        if (np.diff(freqs) <= 0).any():
-            raise ValueError(f"freqs must increase, got {freqs}.")
-        return np.asarray(freqs, dtype=float)
+        return check_freqs(self.freqs)
 
     def complete_params(self, params):
         """Fill in defaults and bring all values to one length.

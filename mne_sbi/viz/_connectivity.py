@@ -41,18 +41,18 @@ def plot_connectivity(connectivity, *, names=None, titles=None, show=True):
 
     if not isinstance(connectivity, (list, tuple)):
         connectivity = [connectivity]
-    if names is None:
-        names = getattr(connectivity[0], "names", None)
-    else:
-        names = check_one_per("names", names, None, "region")
-    matrices = [_in_order(x, _as_matrix(x), names) for x in connectivity]
+    matrices = [_as_matrix(x) for x in connectivity]
     if len({x.shape for x in matrices}) > 1:
         raise ValueError(
             "The matrices must be of the same regions, got the shapes "
             f"{[x.shape for x in matrices]}."
         )
+    if names is None:
+        names = getattr(connectivity[0], "names", None)
     if names is not None:
         names = check_one_per("names", names, len(matrices[0]), "region")
+    pairs = zip(connectivity, matrices, strict=True)
+    matrices = [_in_order(x, matrix, names) for x, matrix in pairs]
     if titles is None:
         titles = [""] * len(matrices)
     titles = check_one_per("titles", titles, len(matrices), "matrix")
@@ -74,7 +74,7 @@ def plot_connectivity(connectivity, *, names=None, titles=None, show=True):
 def _in_order(connectivity, matrix, names):
     """Bring a matrix whose regions have names into the order of others."""
     own = getattr(connectivity, "names", None)
-    if own is None or names is None or len(own) != len(names):
+    if own is None or names is None:
         return matrix
     where = {normalize_region_name(str(name)): i for i, name in enumerate(own)}
     missing = [name for name in names if normalize_region_name(str(name)) not in where]

@@ -209,7 +209,7 @@ def test_shuffled_images_are_worse_if_the_images_follow_time():
 
 def test_a_masker_of_other_voxels_and_missing_people_are_errors():
     people = np.array(["a", "b"])
-    with pytest.raises(ValueError, match="lacks 1 of . people: b"):
+    with pytest.raises(ValueError, match="lacks 1 of . subjects: b"):
         make_image_scores(None, {"a": np.ones(8)}, (2, 2, 2), people)
     with pytest.raises(ValueError, match="needs masker="):
         make_image_scores(None, {"a": np.ones(8)}, (8,), people)

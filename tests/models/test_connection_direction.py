@@ -77,12 +77,6 @@ def test_only_the_target_is_driven(name):
     assert change > 0.05 * np.abs(apart[1]).max()
 
 
-def test_the_diagonal_is_left_out():
-    """What models get is the same connectome."""
-    diagonal = 0.5 * np.eye(2)
-    assert Connectome(WEIGHTS + diagonal, LENGTHS + diagonal, PAIR.names) == PAIR
-
-
 def test_spectral_graph_of_a_pair_by_hand():
     """The source filters noise; the target adds what arrives, delayed by a phase."""
     model = SpectralGraphModel(PAIR, FREQS)
