@@ -115,7 +115,8 @@ def test_arrays_and_source_estimates():
     # Two rows each, and nothing to learn of but the set-up.
     assert inverter.predict(data.reshape(3, 2, -1)).shape == (3, 2 * len(PARAMS))
     label = mne.Label([0, 1], hemi="lh", name="cuneus-lh")
-    stc = mne.SourceEstimate(data[:2, 0], [np.arange(2), []], 0, 1 / SFREQ)
+    series = data[:2, 0] - data[:2, 0].mean(axis=1, keepdims=True)
+    stc = mne.SourceEstimate(series, [np.arange(2), []], 0, 1 / SFREQ)
     inverter = make_inverter(labels=[label], mode="mean").fit(stc)
     assert inverter.row_names_ == ("cuneus-lh",)
     assert inverter.predict(stc).shape == (1, len(PARAMS))
