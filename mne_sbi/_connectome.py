@@ -22,13 +22,14 @@ class Connectome(SameByContent):
 
     Parameters
     ----------
-    weights : array_like, shape (n_nodes, n_nodes)
+    weights : array_like | DataFrame, shape (n_nodes, n_nodes)
         Strengths of the connections, not negative; the unit is the caller's, because
         models normalise them. ``weights[i, j]`` is the connection **from** ``names[j]``
         **to** ``names[i]``: rows are targets, columns are sources. The diagonal is set
         to zero: connections within a node belong to the model of the node.
-    lengths : array_like, shape (n_nodes, n_nodes)
-        Lengths of the connections in m, with the same indices. Where a length is zero
+    lengths : array_like | DataFrame, shape (n_nodes, n_nodes)
+        Lengths of the connections in m, with the same indices. Data frames are put
+        into the order of ``names``. Where a length is zero
         in both directions, activity arrives at once; zeros everywhere stand for a
         network without delays.
     names : sequence of str
@@ -72,10 +73,12 @@ class Connectome(SameByContent):
 
     def _set_checked(self):
         """Replace the fields by checked, read-only copies."""
-        weights = check_array("weights", self.weights, shape=("n_nodes", "n_nodes"))
+        weights = _by_name("weights", self.weights, self.names)
+        weights = check_array("weights", weights, shape=("n_nodes", "n_nodes"))
         names = _check_names(self.names, len(weights))
         shape = weights.shape
-        lengths = check_array("lengths", self.lengths, shape=shape)
+        lengths = _by_name("lengths", self.lengths, names)
+        lengths = check_array("lengths", lengths, shape=shape)
         for label, array in (("weights", weights), ("lengths", lengths)):
             if (array < 0).any():
                 row, column = np.argwhere(array < 0)[0]
@@ -367,6 +370,24 @@ def _check_metres(label, array):
             f"{label} must be in m, but reach {largest:g}, which looks like "
             f"millimetres. Give {label} / 1000."
         )
+
+
+def _by_name(label, matrix, names):
+    """Put a data frame whose rows and columns are named into the order of names."""
+    if not (hasattr(matrix, "columns") and hasattr(matrix, "loc")):
+        return matrix
+    labels = [*matrix.index, *matrix.columns]
+    if not all(isinstance(name, str) for name in labels):
+        return matrix
+    names = list(names)
+    for axis in (matrix.index, matrix.columns):
+        if sorted(axis) != sorted(names):
+            differ = sorted(set(axis) ^ set(names))
+            raise ValueError(
+                f"The rows and columns of {label} must have the names of the nodes. "
+                f"These are in one of both only, or twice: {listing(differ)}."
+            )
+    return matrix.loc[names, names]
 
 
 def _check_both_halves(weights):

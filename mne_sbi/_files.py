@@ -352,6 +352,8 @@ class StoredFile:
         dtype, shape = np.dtype(about["dtype"]), tuple(about["shape"])
         if dtype.kind not in _KINDS or any(type(n) is not int or n < 0 for n in shape):
             raise ValueError(f"{name} is no plain array.")
+        if "crc32" in about and len(about["crc32"]) != shape[0]:
+            raise ValueError(f"{name} has other rows than checksums.")
         return dtype, shape, self._check_place(*place, _n_bytes(dtype, shape))
 
     def _check_place(self, end, n_stored, n_bytes):

@@ -4,6 +4,7 @@ import pickle
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 
@@ -300,3 +301,20 @@ def test_save_and_read_refuse(tmp_path, connectome):
         np.savez(file, names=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="is damaged or not a connectome"):
         read_connectome(fname)
+
+
+def test_data_frames_are_ordered_by_name():
+    rng = np.random.default_rng(0)
+    weights, lengths = rng.random((4, 4)), rng.random((4, 4)) * 0.2
+    expected = make_connectome(weights=weights, lengths=lengths)
+    order = [2, 0, 3, 1]
+    frames = {
+        name: pd.DataFrame(values, NAMES, NAMES).iloc[order, order[::-1]]
+        for name, values in (("weights", weights), ("lengths", lengths))
+    }
+    assert make_connectome(**frames) == expected
+    # Labels that are numbers are no names.
+    assert make_connectome(weights=pd.DataFrame(weights), lengths=lengths) == expected
+    other = frames["weights"].rename(index={"lh.insula": "lh.precuneus"})
+    with pytest.raises(ValueError, match="names of the nodes.*lh.insula, lh.precuneus"):
+        make_connectome(weights=other)

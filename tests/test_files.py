@@ -259,6 +259,20 @@ def test_sizes_are_bounded_by_the_file(tmp_path, name, shape):
         read(tmp_path / name)
 
 
+def test_rows_without_content_need_checksums_too(tmp_path):
+    """A hundred thousand million rows that take no place."""
+    about = {"dtype": "<f8", "shape": [10**11, 0], "crc32": []}
+    content = {
+        "format": "mne_sbi posterior 2",
+        "content": {},
+        "arrays": {"draws": about},
+    }
+    fname = tmp_path / "posterior.npz"
+    write_zip(fname, {"content.json": encode_json(content), "draws.npy": b""})
+    with pytest.raises(ValueError, match="is damaged or not .*make it again"):
+        read_posterior(fname)
+
+
 def test_a_bomb_takes_no_memory(tmp_path):
     """Zeros, declared as they are."""
     fname = tmp_path / "bomb.npz"

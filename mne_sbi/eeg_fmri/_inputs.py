@@ -41,10 +41,15 @@ def unpack_pairs(X, y=None, groups=None, like=None, targets=True):
     Raises
     ------
     TypeError
-        If ``y`` or ``groups`` are given beside pairs.
+        If ``y`` or ``groups`` are given with pairs, or X is a list of pairs.
     ValueError
         If pairs are not like those of fit.
     """
+    if isinstance(X, list | tuple) and any(isinstance(part, Pairs) for part in X):
+        raise TypeError(
+            f"X is a {type(X).__name__} of Pairs. Join them first: "
+            "Pairs.concatenate(X)."
+        )
     if not isinstance(X, Pairs):
         return X, y, groups
     if y is not None or groups is not None:

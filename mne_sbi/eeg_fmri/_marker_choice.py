@@ -66,7 +66,9 @@ def choose_kind(kinds, scan, align):
             fits.append((kind, align(kind.times, kind.source, scan)))
         except ValueError as error:
             errors.append((kind, error))
-    fits = _most_complete(fits)
+    # Completeness does not decide between kinds that come with every volume.
+    steady = [fit for fit in fits if fit[0].is_named and _is_steady(*fit)]
+    fits = steady if steady and not _are_same(steady) else _most_complete(fits)
     if not fits:
         near = [(kind, error) for kind, error in errors if _is_near(kind, scan)]
         if len(near) == 1:
@@ -112,6 +114,13 @@ def _are_same(fits):
         and np.abs(timing.onsets - first.onsets).max() <= _NEAR_STEP * first.t_r
         for _, timing in fits
     )
+
+
+def _is_steady(kind, timing):
+    """Return whether markers come with every volume, up to those that are lost."""
+    if len(kind.times) < 2:
+        return False
+    return abs(usual_step(kind.times) / timing.t_r - 1) <= _NEAR_STEP
 
 
 def _is_near(kind, scan):

@@ -20,7 +20,7 @@ def find_piled_up(prior, draws):
     prior : Prior
         The prior.
     draws : ndarray, shape (n_obs, n_draws, n_params)
-        Posterior draws, or a point estimate as the only draw.
+        Posterior draws.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def warn_if_piled_up(prior, draws):
     prior : Prior
         The prior.
     draws : ndarray, shape (n_obs, n_draws, n_params)
-        Posterior draws, or a point estimate as the only draw.
+        Posterior draws.
     """
     low, high = find_piled_up(prior, draws)
     _warn(prior, low, high, _EXPECTED, "estimates pile up at")

@@ -21,6 +21,7 @@ from ._setup import (
     check_bank,
     check_n_simulations,
     has_network,
+    names_of_pairs,
     needs_sequences,
     open_bank,
     prior_for_pairs,
@@ -124,9 +125,14 @@ def fit_to_pairs(inverter, X, y):
     recording, theta = read_pairs(inverter, X, y)
     inverter.y_ndim_ = theta.ndim
     theta = theta.reshape(len(theta), -1)
-    inverter.prior_ = prior_for_pairs(
-        inverter.prior_, theta, getattr(y, "columns", None), inverter.model_
-    )
+    names = names_of_pairs(y, inverter.prior)
+    inverter.prior_ = prior_for_pairs(inverter.prior_, theta, names, inverter.model_)
+    # What y does not hold is not learned: it keeps its value.
+    inverter.fixed_ = {
+        p.name: inverter.fixed_.get(p.name, float(p.default))
+        for p in inverter.model_.get_parameters()
+        if p.name not in inverter.prior_.names
+    }
     names = inverter.nodes
     adapt_model(inverter.model_, recording)
     if recording.from_mne:

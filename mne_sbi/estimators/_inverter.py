@@ -317,7 +317,6 @@ class ModelInverter(
         """Posterior means (n_obs, n_params) and draws (n_obs, n_draws, n_params)."""
         if not self.method_.gives_posterior:
             theta = self.prior_.from_unit(self.method_.predict(x))
-            warn_if_piled_up(self.prior_, theta[:, np.newaxis])
             return theta, theta[:, np.newaxis]
         draws = self._draw(x, self.n_draws)
         warn_if_piled_up(self.prior_, draws)
@@ -347,8 +346,9 @@ class ModelInverter(
         -----
         The draws of different observations are independent, in one call and in
         several: differences of two observations' draws are draws of the difference,
-        and means over observations are draws of the mean. The same observation has
-        the same draws in every call with the same inverter.
+        and means over observations are draws of the mean. An observation
+        with the same features, to rounding, has the same draws in every call with the
+        same inverter.
         """
         with keep_warnings() as kept:
             observed = read_features(self, X, obs_names)

@@ -147,6 +147,12 @@ def read_pairs(inverter, X, y):
         The parameters.
     """
     check_no_mask("y", y)
+    is_list = isinstance(y, list | tuple) and len(y) and isinstance(y[0], dict)
+    if isinstance(y, dict) or is_list or getattr(y, "dtype", np.dtype(float)).names:
+        raise TypeError(
+            f"y must be an array or a pandas.DataFrame, got {type(y).__name__} with "
+            "named values. Give pandas.DataFrame(y)."
+        )
     recording = _as_recording(inverter, X, reset=True)
     if not recording.from_mne:
         data, y = _validate(inverter, X, y, reset=True)

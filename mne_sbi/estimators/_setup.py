@@ -1,6 +1,7 @@
 """What an inverter is made of: model, method, prior and simulations, checked."""
 
 import json
+import numbers
 import re
 from pathlib import Path
 
@@ -170,6 +171,39 @@ def check_n_simulations(n):
         )
 
 
+def names_of_pairs(y, wishes):
+    """Return the names of the parameters in y, where it has any.
+
+    Parameters
+    ----------
+    y : array_like | DataFrame | Series
+        The caller's parameters.
+    wishes : dict | Prior | None
+        The caller's prior.
+
+    Returns
+    -------
+    names : list of str | None
+        The names of a data frame's columns, or of a series.
+
+    Raises
+    ------
+    ValueError
+        If the prior fixes one of them.
+    """
+    names = getattr(y, "columns", [getattr(y, "name", None)])
+    if not len(names) or not all(isinstance(name, str) for name in names):
+        return None
+    wishes = wishes if isinstance(wishes, dict) else {}
+    fixed = [name for name in names if isinstance(wishes.get(name), numbers.Real)]
+    if fixed:
+        raise ValueError(
+            f"y has values of {', '.join(fixed)}, which the prior fixes. Leave them "
+            "out of y, or give the prior ranges of them."
+        )
+    return list(names)
+
+
 def prior_for_pairs(prior, theta, names, model):
     """Choose the prior of pairs that the caller gives.
 
@@ -199,7 +233,7 @@ def prior_for_pairs(prior, theta, names, model):
     own = {p.name: p for p in model.get_parameters()}
     inferred = {p.name: p for p in prior.parameters}
     hint = ""
-    if names is not None and all(isinstance(name, str) for name in names):
+    if names is not None:
         check_known(names, own | inferred)
     elif theta.shape[1] == len(prior.names):
         names = prior.names

@@ -168,6 +168,7 @@ class LogPSD(FeatureExtractor):
 
         They are the same for all sampling rates.
         """
+        self._check_settings()
         if self.freqs is not None:
             return np.asarray(self.freqs, dtype=float)
         first, last = self._find_bins()

@@ -280,6 +280,16 @@ class TestKindsOfMarkers:
         timing = align_volumes(raw, 100, 2.0, event="V  1")
         np.testing.assert_allclose(timing.onsets, self.volumes, atol=1e-6)
 
+    def test_the_most_complete_of_steady_kinds_is_no_evidence(self):
+        """Stimuli with every volume, next to markers of which a fifth is lost."""
+        lossy = np.delete(self.volumes, np.arange(3, 100, 5))
+        raw = self.make(self.volumes + 0.9, lossy)
+        with pytest.raises(ValueError, match="Several kinds .* fit .*event="):
+            align_volumes(raw, 100, 2.0)
+        with pytest.warns(RuntimeWarning, match="20 of 100 volumes have no marker"):
+            timing = align_volumes(raw, 100, 2.0, event="V  1")
+        np.testing.assert_allclose(timing.onsets, self.volumes, atol=1e-6)
+
     def test_no_kind_fits(self):
         raw = self.make(12.9 + 15.554 * np.arange(11))
         message = (

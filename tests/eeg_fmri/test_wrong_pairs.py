@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from nilearn.maskers import NiftiMasker
 
+from mne_sbi import EEG2fMRIRegressor
 from mne_sbi.eeg_fmri._alignment import align_volumes
 from mne_sbi.eeg_fmri._bold import BoldSignal
 from mne_sbi.eeg_fmri._eeg_windows import EEGWindows
@@ -45,6 +46,12 @@ def make_masker(affine=AFFINE):
 def test_right_ones_are_paired():
     pairs = make_pairs(make_raw(), make_scan(), make_masker())
     assert pairs.n_pairs == N
+
+
+def test_lists_of_pairs():
+    pairs = make_pairs(make_raw(), make_scan(), make_masker())
+    with pytest.raises(TypeError, match=r"list of Pairs.*Pairs.concatenate\(X\)"):
+        EEG2fMRIRegressor("hrf_ridge").fit([pairs, pairs])
 
 
 def test_a_header_that_disagrees_with_t_r():

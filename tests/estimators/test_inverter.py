@@ -204,6 +204,32 @@ def test_columns_of_a_data_frame_name_the_parameters(make_inverter):
     np.testing.assert_allclose(inverter.inverse_transform(y), spectra, atol=1e-3)
 
 
+@pytest.mark.parametrize("make", [pd.Series, lambda y, name: pd.DataFrame({name: y})])
+def test_what_pairs_do_not_hold_is_fixed(make_inverter, make):
+    prior = {"tau_e": "free", "tau_i": "free", "alpha": 0.3, "speed": 10.0}
+    teacher = make_inverter(prior=prior, features=LogPSD()).fit()
+    theta = teacher.prior_.sample(40, 0)
+    x = teacher.inverse_transform(theta)
+    values = dict(zip(teacher.prior_.names, theta.T, strict=True))
+    inverter = make_inverter(prior=prior).fit(x, make(values["tau_i"], name="tau_i"))
+    assert inverter.prior_.names == ("tau_i",)
+    expected = {p.name: p.default for p in inverter.model_.get_parameters()}
+    del expected["tau_i"]
+    assert inverter.fixed_ == expected | {"alpha": 0.3, "speed": 10.0}
+    assert np.isfinite(inverter.predict(x[:2], refine=True)).all()
+    with pytest.raises(ValueError, match="values of speed, which the prior fixes"):
+        make_inverter(prior=prior).fit(x, make(np.full(40, 9.0), name="speed"))
+    with pytest.raises(ValueError, match="tau_i lies between .* as in ms"):
+        make_inverter(prior=prior).fit(x, make(1000 * values["tau_i"], name="tau_i"))
+
+
+def test_pairs_with_named_values_that_are_no_data_frame(make_inverter):
+    y = pd.DataFrame({"tau_i": np.linspace(0.01, 0.1, 12)})
+    for wrong in (y.to_dict("records"), y.to_records(), y.to_dict("list")):
+        with pytest.raises(TypeError, match=r"y must be .*Give pandas.DataFrame\(y\)"):
+            make_inverter().fit(np.zeros((12, 30)), wrong)
+
+
 def test_columns_of_a_data_frame_are_found_by_name(make_inverter):
     """Wherever parameters are given, the order of named columns does not matter."""
     inverter = make_inverter(features=LogPSD()).fit()

@@ -66,6 +66,13 @@ def test_extract_spectrum_keeps_the_model_s_own_frequencies():
     np.testing.assert_allclose(half_way, [[[5]]], atol=1e-5)
 
 
+def test_frequencies_are_checked_wherever_they_are_asked_for():
+    freqs = np.ma.masked_greater(np.arange(5.0, 40.0, 5.0), 20)
+    for wrong, message in ((freqs, "masked array"), ([9.0, 8.0], "must increase")):
+        with pytest.raises(ValueError, match=message):
+            LogPSD(freqs=wrong).get_freqs()
+
+
 def test_scalings():
     spectra = np.random.default_rng(1).normal(20, 5, (4, 3, 9)).astype(np.float32)
     moved = 2.5 * spectra + np.arange(3, dtype=np.float32)[:, np.newaxis]
