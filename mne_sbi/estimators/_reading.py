@@ -148,7 +148,8 @@ def read_pairs(inverter, X, y):
     """
     check_no_mask("y", y)
     is_list = isinstance(y, list | tuple) and len(y) and isinstance(y[0], dict)
-    if isinstance(y, dict) or is_list or getattr(y, "dtype", np.dtype(float)).names:
+    is_record = getattr(getattr(y, "dtype", None), "names", None) is not None
+    if isinstance(y, dict) or is_list or is_record:
         raise TypeError(
             f"y must be an array or a pandas.DataFrame, got {type(y).__name__} with "
             "named values. Give pandas.DataFrame(y)."

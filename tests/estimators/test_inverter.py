@@ -217,6 +217,8 @@ def test_what_pairs_do_not_hold_is_fixed(make_inverter, make):
     del expected["tau_i"]
     assert inverter.fixed_ == expected | {"alpha": 0.3, "speed": 10.0}
     assert np.isfinite(inverter.predict(x[:2], refine=True)).all()
+    nullable = make(values["tau_i"], name="tau_i").convert_dtypes()
+    assert make_inverter(prior=prior).fit(x, nullable).prior_.names == ("tau_i",)
     with pytest.raises(ValueError, match="values of speed, which the prior fixes"):
         make_inverter(prior=prior).fit(x, make(np.full(40, 9.0), name="speed"))
     with pytest.raises(ValueError, match="tau_i lies between .* as in ms"):
