@@ -86,7 +86,7 @@ def test_message_of_wrong_settings(settings, error, message):
 def test_nobody_told_the_sampling_rate():
     with pytest.raises(ValueError, match=r"^JansenRit has sfreq=None and duration=Non"):
         JansenRitInverter().fit()
-    with pytest.raises(ValueError, match=r"^JansenRit has sfreq=None and duration=Non"):
+    with pytest.raises(ValueError, match=r"^JansenRit needs sfreq and duration: give"):
         sobol_sensitivity(JansenRit(), n=16)
 
 
