@@ -91,7 +91,7 @@ def test_what_is_not_a_signal_of_the_brain():
     raw = make_raw(names, ["eeg", "eog", "misc", "stim"])
     assert as_recording(raw, picks="eeg").names == ("Oz",)
     assert as_recording(raw, picks="data").names == ("Oz",)
-    # A region's time series can only be of the kind misc; next to EEG, such a channel is
+    # Regions can only be of the kind misc; next to EEG, such a channel is
     # an accelerometer and the like.
     assert as_recording(raw).names == ("Oz",)
     assert as_recording(raw.drop_channels("Oz")).names == ("MISC1",)
