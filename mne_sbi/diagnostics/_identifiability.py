@@ -10,6 +10,7 @@ from .._priors import Prior
 from .._symmetries import describe_symmetry, find_symmetries
 from .._warnings import count_warnings, keeps_warnings, warn_user
 from ..features import LogPSD, SpectralNoise
+from ..models._sampling import check_is_timed
 from ..simulation._recipe import as_model, make_recipe
 from ._fisher import (
     PriorScale,
@@ -272,6 +273,7 @@ def identifiability(
     """
     model = as_model(model)
     recipe = make_recipe(model, prior, _default_features(model, features), fixed, nodes)
+    check_is_timed(recipe.model)
     n_replicates, step = _check_numbers(n_replicates, step)
     centre = _as_point(recipe.prior, at)
     theta, distance = make_design(recipe.prior, centre, step)

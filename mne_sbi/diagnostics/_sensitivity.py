@@ -4,6 +4,7 @@ import numpy as np
 
 from .._checks import check_array, check_rng, draw_seed
 from .._warnings import keeps_warnings
+from ..models._sampling import check_is_timed
 from ..simulation._recipe import make_recipe
 from ._sensitivity_features import FeatureSet
 from ._sensitivity_indices import (
@@ -129,6 +130,7 @@ def sobol_sensitivity(
         )
     confidence = _check_counts(n_replicates, n_bootstrap, confidence)
     recipe = make_recipe(model, prior, None, fixed, None)
+    check_is_timed(recipe.model)
     features = FeatureSet(features, recipe.model)
     rng = check_rng(random_state)
     design, seed = SobolDesign(len(recipe.prior), rng), draw_seed(rng)
@@ -247,6 +249,7 @@ def morris_sensitivity(
         )
     confidence = _check_counts(n_replicates, n_bootstrap, confidence)
     recipe = make_recipe(model, prior, None, fixed, None)
+    check_is_timed(recipe.model)
     features = FeatureSet(features, recipe.model)
     rng = check_rng(random_state)
     design = MorrisDesign(len(recipe.prior), n_levels, rng)

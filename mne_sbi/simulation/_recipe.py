@@ -11,7 +11,6 @@ from .._parameters import check_known, check_not_far
 from .._priors import Prior, make_prior
 from ..features import FeatureExtractor, LogPSD
 from ..models import ForwardModel, get_model
-from ..models._sampling import check_is_timed
 from ._source import describe_code
 
 # Settings that decide how a model is simulated, not what comes out of it.
@@ -110,7 +109,6 @@ def make_recipe(model, prior, features, fixed, nodes):
         node is not there.
     """
     model = as_model(model)
-    check_is_timed(model)
     prior, others = make_prior(model.get_parameters(), model.default_free, prior)
     fixed = {} if fixed is None else fixed
     if not isinstance(fixed, dict):

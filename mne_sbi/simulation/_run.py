@@ -11,7 +11,7 @@ from .._jax import standard_jax
 from .._memory import check_disk, check_memory
 from .._threads import check_not_forked, one_blas_thread
 from .._warnings import warn_user
-from ..models._sampling import check_series_size
+from ..models._sampling import check_is_timed, check_series_size
 from ._bank import SimulationBank
 from ._folder import (
     check_chunk,
@@ -119,6 +119,7 @@ def simulate(
     check_not_forked()
     check_n_jobs(n_jobs)
     recipe = make_recipe(model, prior, features, fixed, nodes)
+    check_is_timed(recipe.model)
     _check_sizes(recipe, n_simulations, fname)
     # A folder that is there may have a seed.
     may_have_seed = fname is not None and random_state is None
