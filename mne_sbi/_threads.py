@@ -38,10 +38,8 @@ def one_blas_thread():
     limit, and the last one to end restores what was there before. The bits of a product
     of matrices depend on the number of threads, so that none may get more in between.
     """
-    from threadpoolctl import threadpool_limits
-
     with _COUNTING:
-        _LIMITS.append(None if _LIMITS else threadpool_limits(1, user_api="blas"))
+        _LIMITS.append(None if _LIMITS else _set_limit())
     try:
         yield
     finally:
@@ -49,4 +47,27 @@ def one_blas_thread():
             if len(_LIMITS) > 1:
                 _LIMITS.pop()
             else:
-                _LIMITS.pop().restore_original_limits()
+                controller, limit = _LIMITS.pop()
+                _release(controller)
+                limit.restore_original_limits()
+                _release(controller)
+
+
+def _set_limit():
+    """Set the limit to one thread; return what restores it."""
+    from threadpoolctl import ThreadpoolController
+
+    controller = ThreadpoolController()
+    _release(controller)
+    return controller, controller.limit(limits=1, user_api="blas")
+
+
+def _release(controller):
+    """Let any thread set the limit, whichever set it last.
+
+    From version 3.8 on, threadpoolctl does nothing in all threads but the first to set
+    a limit of OpenBLAS.
+    """
+    for library in controller.lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)

@@ -67,8 +67,31 @@ with one_blas_thread():
     assert n_threads() == {1}
 """
 
+# The caller's own limit, set in another thread, is replaced and given back.
+INSIDE = """
+from threadpoolctl import threadpool_limits
 
-@pytest.mark.parametrize("script", [NESTED, OVERLAPPING], ids=["nested", "overlapping"])
+found = []
+
+def work():
+    with one_blas_thread():
+        found.append(n_threads())
+    found.append(n_threads())
+
+with threadpool_limits(3, user_api="blas"):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [{1}, {3}], found
+assert n_threads() == {2}, n_threads()
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [NESTED, OVERLAPPING, INSIDE],
+    ids=["nested", "overlapping", "inside"],
+)
 def test_limit_is_given_back(script):
     if (os.cpu_count() or 1) < 2:
         pytest.skip("BLAS does not start more threads than there are cores")

@@ -16,6 +16,7 @@ from .conftest import FREQS, NAMES
 
 @pytest.fixture(autouse=True)
 def no_figure_is_left():
+    plt.close("all")  # of tests in other files
     yield
     left = plt.get_fignums()
     plt.close("all")

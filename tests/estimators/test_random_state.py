@@ -24,6 +24,7 @@ def use_everything(inverter, spectra):
     inverter.score(spectra)
 
 
+@pytest.mark.filterwarnings("ignore:The refined values stand at an end")
 @pytest.mark.parametrize("method", METHODS)
 def test_generators_of_python_numpy_and_keras(make_inverter, spectra, method):
     import keras
