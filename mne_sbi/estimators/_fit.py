@@ -5,8 +5,9 @@ import time
 
 import numpy as np
 
+from ..models._sampling import check_is_timed
 from ._bank_rows import FreshSimulations, TrainingRows
-from ._inputs import adapt_features, adapt_model, find_nodes, get_inner
+from ._inputs import adapt_features, adapt_model, find_nodes
 from ._observation import ObservationModel
 from ._plausibility import (
     N_COMPARED,
@@ -169,21 +170,9 @@ def _check_one_row(x, theta):
         )
 
 
-def _check_measured(model):
-    """Refuse a model of time series that nobody told how they are sampled."""
-    wanted = [n for n in ("sfreq", "duration") if getattr(model, n, 0) is None]
-    if model.output == "timeseries" and wanted:
-        raise ValueError(
-            f"{type(get_inner(model)).__name__} has "
-            f"{' and '.join(f'{n}=None' for n in wanted)}, which only Raw, Epochs and "
-            "other time series of MNE-Python tell. Give these to fit, or "
-            f"{' and '.join(f'{n}=...' for n in wanted)}."
-        )
-
-
 def _set_observation(inverter, names, recording):
     """Put together what is observed of the model."""
-    _check_measured(inverter.model_)
+    check_is_timed(inverter.model_)
     features = inverter._make_features()
     if inverter.model_.output == "spectrum" and hasattr(features, "freqs"):
         freqs = inverter.model_.get_freqs()

@@ -193,7 +193,7 @@ def test_a_rate_without_a_common_divisor():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"sfreq": None}, r"JansenRit needs sfreq: give it"),
+        ({"sfreq": None}, r"JansenRit needs sfreq"),
         ({"duration": None}, "JansenRit needs duration"),
         ({"duration": 0.0}, "duration must be positive"),
         ({"duration": np.nan}, "duration"),

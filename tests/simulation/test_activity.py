@@ -112,7 +112,7 @@ def test_some_nodes(activity):
 @pytest.mark.parametrize(
     "change, params, error, message",
     [
-        ({"sfreq": None}, None, ValueError, r"Sources needs sfreq: .*Sources\(sfreq="),
+        ({"sfreq": None}, None, ValueError, r"Sources needs sfreq. .*Sources\(sfreq="),
         ({"duration": None}, None, ValueError, "Sources needs duration"),
         ({}, {"amplitud": 1}, ValueError, "no parameter 'amplitud'.*Did you mean"),
         ({}, {"amplitude": [1, 2]}, ValueError, "one simulation, but amplitude has"),
@@ -130,7 +130,7 @@ def test_errors(model, change, params, error, message):
 def test_models_that_have_no_activity():
     with pytest.raises(ValueError, match="model of spectra"):
         simulate_activity(SpectralGraphModel())
-    with pytest.raises(ValueError, match=r"needs sfreq and duration: .*JansenRit\("):
+    with pytest.raises(ValueError, match=r"needs sfreq and duration. .*JansenRit\("):
         simulate_activity("jansen_rit")
     with pytest.raises(ValueError, match=r"JansenRit needs .*JansenRit\("):
         simulate_activity(Recorded(JansenRit()))
