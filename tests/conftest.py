@@ -15,7 +15,7 @@ os.environ["MNE_SBI_CACHE_DIR"] = str(Path(_SCRATCH.name) / "cache")
 # Many tests compile the same networks. Workers inherit the folder, and the workers of
 # one session share it.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(_SCRATCH.name) / "jax"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 # The tests run side by side with others and on small machines: more threads than cores
 # only make them wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -33,7 +33,7 @@ def inverter(raws):
         parameterization="combinations",
         features=LogPSD(2.0, 40.0, window=1.0, scaling="demean"),
         duration=20.0,
-        n_simulations=2000,
+        n_simulations=1500,
         method=NPE(density="mixture", max_iter=15),
         random_state=0,
         verbose="error",

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.filterwarnings("error"),
 ]
 
-FREQS = np.arange(2.0, 40.5, 1.5)
+FREQS = np.arange(2.0, 40.5, 2.0)
 ALPHA = (FREQS > 7) & (FREQS < 14)
 
 
@@ -35,7 +35,7 @@ def bank(connectome):
     return simulation.simulate(
         model,
         prior,
-        4000,
+        2500,
         features=LogPSD(freqs=FREQS),
         fixed=fixed,
         random_state=0,
@@ -58,7 +58,7 @@ def fit(connectome, bank):
             connectome,
             freqs=FREQS,
             simulations=bank,
-            method=NPE(max_iter=15),
+            method=NPE(max_iter=12),
             random_state=0,
             verbose="error",
             **settings,
@@ -145,6 +145,9 @@ def test_source_estimate(at_source):
 @pytest.mark.parametrize("picks", ["eeg", "grad"])
 def test_sensors_say_what_sources_say(at_source, sample, labels, fit, picks):
     raw, forward, _ = sample
+    if picks == "grad":
+        # A third of 203 is as many as electrodes.
+        raw = raw.copy().pick(raw.copy().pick("grad").ch_names[::3])
     inverter = fit(raw, lead_field=forward, labels=labels, picks=picks)
     posterior = inverter.predict_posterior(raw)
     tell(f"sample, sensor level, {picks}", posterior)
@@ -191,7 +194,7 @@ def test_alpha_peak_of_closed_eyes(eyes_inverted, eyes):
     measured = find_peak(read_observations(inverter, eyes[1]))
     predicted = find_peak(predict_observations(inverter, posterior, 1))
     print(f"alpha peak: measured {measured} Hz, predicted {predicted} Hz")
-    assert abs(measured - predicted) <= 1.5
+    assert abs(measured - predicted) <= 2.0
 
 
 def test_eyes_differ_as_the_data_do(eyes_inverted, eyes):

@@ -17,8 +17,8 @@ from mne_sbi.models import SpectralGraphModel
 
 pytestmark = pytest.mark.slow
 
-FREQS = np.arange(4.0, 41.0, 2.0)
-FINE = np.arange(0.5, 51.0, 0.5)
+FREQS = np.arange(4.0, 41.0, 3.0)
+FINE = np.arange(1.0, 51.0)
 SFREQ, DURATION, N = 100.0, 60.0, 200
 
 
@@ -44,7 +44,7 @@ def inverter(shared_data, connectome):
         connectome,
         freqs=FREQS,
         method=NPE(max_iter=15),
-        n_simulations=5000,
+        n_simulations=3000,
         lead_field=forward,
         labels=labels,
         random_state=0,

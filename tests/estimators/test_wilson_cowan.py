@@ -26,7 +26,7 @@ def make_inverter(connectome, **settings):
     features = Joined(
         [LogPSD(2, 40, window=1.0, scaling="demean"), EnvelopeCorrelation(8, 12)]
     )
-    settings = {"n_simulations": 4096, "random_state": 0} | settings
+    settings = {"n_simulations": 3000, "random_state": 0} | settings
     return ModelInverter(
         WilsonCowanNetwork(connectome, preset="resting_alpha"),
         prior=PRIOR | {"noise": 0.02},
