@@ -110,11 +110,12 @@ def test_contract(hopf):
     assert model.get_connectome() is hopf.connectome
 
 
-def test_contract_with_sensors_and_filters(hopf):
+def test_contract_with_sensors_and_filters():
     rng = np.random.default_rng(0)
     names = [f"E{i}" for i in range(4)]
-    lead_field = LeadField(rng.normal(size=(4, 3)), names, hopf.node_names)
-    model = Recorded(hopf, lead_field=lead_field, highpass=2.0, lowpass=40.0)
+    inner = Sources((1.0, 2.0, 0.5), duration=1.0, names=("a", "b", "c"))
+    lead_field = LeadField(rng.normal(size=(4, 3)), names, inner.names)
+    model = Recorded(inner, lead_field=lead_field, highpass=2.0, lowpass=40.0)
     check_forward_model(model)
     assert model.node_names == tuple(names)
     assert model.get_connectome() is None
