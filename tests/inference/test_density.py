@@ -1,5 +1,6 @@
 """Density heads against quadrature, their own inverse, and their limits."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -21,27 +22,34 @@ def make(name, n_params, scale, seed=0):
     return head, np.asarray(head.condition(context))
 
 
-def density(head, conditions, theta):
+def log_ratio(head, conditions, theta):
     y = head.to_line(theta).astype("float32")
     repeated = np.repeat(conditions, len(theta), axis=0)
-    return np.exp(np.asarray(head.log_ratio(y, repeated), float))
+    # Compiled as a whole, as in training: the operations one by one take longer.
+    return np.asarray(jax.jit(head.log_ratio)(y, repeated), float)
+
+
+def density(head, conditions, theta):
+    return np.exp(log_ratio(head, conditions, theta))
+
+
+def invert(head, conditions, noise):
+    noise = head.shape_noise(noise).astype("float32")
+    repeated = np.repeat(conditions, len(noise), axis=0)
+    return head.from_line(np.asarray(jax.jit(head.inverse)(noise, repeated)))
 
 
 def draw(head, conditions, n, seed=1):
     n_noise = head.n_params + head.N_EXTRA_NOISE
-    noise = np.random.default_rng(seed).random((n, n_noise))
-    noise = head.shape_noise(noise).astype("float32")
-    return head.from_line(head.inverse(noise, np.repeat(conditions, n, axis=0)))
+    return invert(head, conditions, np.random.default_rng(seed).random((n, n_noise)))
 
 
-@pytest.mark.parametrize("n_params", [1, 2, 5])
+@pytest.mark.parametrize("n_params", [1, 5])
 def test_untrained_spline_flow_is_the_prior(n_params):
     head, conditions = make("spline", n_params, None)
     theta = np.random.default_rng(0).random((200, n_params))
     np.testing.assert_allclose(density(head, conditions, theta), 1.0, atol=1e-5)
-    noise = head.shape_noise(theta).astype("float32")
-    drawn = head.from_line(head.inverse(noise, np.repeat(conditions, 200, axis=0)))
-    np.testing.assert_allclose(drawn, theta, atol=1e-6)
+    np.testing.assert_allclose(invert(head, conditions, theta), theta, atol=1e-6)
 
 
 def test_untrained_mixture_is_close_to_the_prior():
@@ -50,14 +58,15 @@ def test_untrained_mixture_is_close_to_the_prior():
     np.testing.assert_allclose(density(head, conditions, theta), 1.0, atol=0.1)
 
 
-@pytest.mark.parametrize("n_params", [1, 2, 5])
+@pytest.mark.parametrize("n_params", [1, 5])
 def test_inverse_undoes_forward(n_params):
     head, conditions = make("spline", n_params, 0.05)
     y = np.random.default_rng(2).logistic(size=(500, n_params)).astype("float32")
     conditions = np.repeat(conditions, 500, axis=0)
-    z, _ = head.forward(y, conditions)
+    z, _ = jax.jit(head.forward)(y, conditions)
     assert np.abs(np.asarray(z) - y).max() > 0.1
-    np.testing.assert_allclose(head.inverse(z, conditions), y, rtol=1e-4, atol=1e-4)
+    again = jax.jit(head.inverse)(z, conditions)
+    np.testing.assert_allclose(again, y, rtol=1e-4, atol=1e-4)
 
 
 def test_slope_of_the_flow_is_its_jacobian():
@@ -66,10 +75,11 @@ def test_slope_of_the_flow_is_its_jacobian():
     y = np.random.default_rng(3).normal(size=(1, 3)).astype("float32")
     step = 1e-2
     shifted = np.concatenate([y + step * np.eye(3), y - step * np.eye(3)])
-    z, _ = head.forward(shifted.astype("float32"), np.repeat(conditions, 6, axis=0))
+    forward = jax.jit(head.forward)
+    z, _ = forward(shifted.astype("float32"), np.repeat(conditions, 6, axis=0))
     z = np.asarray(z, float)
     _, expected = np.linalg.slogdet((z[:3] - z[3:]) / (2 * step))
-    _, log_slope = head.forward(y, conditions)
+    _, log_slope = forward(y, conditions)
     assert np.sum(log_slope) == pytest.approx(expected, abs=5e-3)
 
 
@@ -85,10 +95,9 @@ def quadrature(head, n):
 
 
 @pytest.mark.parametrize("name", ["spline", "mixture"])
-@pytest.mark.parametrize("n_params", [1, 2])
-def test_density_integrates_to_one(name, n_params):
-    head, conditions = make(name, n_params, 0.15 if name == "mixture" else 0.06)
-    theta, volume = quadrature(head, 20_000 if n_params == 1 else 400)
+def test_density_integrates_to_one(name):
+    head, conditions = make(name, 1, 0.15 if name == "mixture" else 0.06)
+    theta, volume = quadrature(head, 20_000)
     values = density(head, conditions, theta)
     assert values.std() > 0.1
     assert values @ volume == pytest.approx(1.0, abs=2e-3)
@@ -96,9 +105,13 @@ def test_density_integrates_to_one(name, n_params):
 
 @pytest.mark.parametrize("name", ["spline", "mixture"])
 def test_moments_of_draws_are_those_of_the_density(name):
+    """Of two parameters, whose density integrates to one as well."""
     head, conditions = make(name, 2, 0.15 if name == "mixture" else 0.06)
-    theta, volume = quadrature(head, 300)
-    weight = density(head, conditions, theta) * volume
+    theta, volume = quadrature(head, 400)
+    values = density(head, conditions, theta)
+    assert values.std() > 0.1
+    weight = values * volume
+    assert weight.sum() == pytest.approx(1.0, abs=2e-3)
     weight /= weight.sum()
     mean = weight @ theta
     covariance = (weight[:, None] * (theta - mean)).T @ (theta - mean)
@@ -112,9 +125,7 @@ def test_moments_of_draws_are_those_of_the_density(name):
 def test_large_weights_stay_finite(name, scale):
     head, conditions = make(name, 4, scale)
     theta = np.array([[0.0, 1.0, 0.5, 1e-300], [1 - 1e-16, 0.1, 0.9, 0.999]])
-    y = head.to_line(theta).astype("float32")
-    log_ratio = head.log_ratio(y, np.repeat(conditions, 2, axis=0))
-    assert np.isfinite(log_ratio).all()
+    assert np.isfinite(log_ratio(head, conditions, theta)).all()
     drawn = draw(head, conditions, 500)
     assert ((drawn > 0.0) & (drawn < 1.0)).all()
 
@@ -123,7 +134,8 @@ def test_large_weights_stay_finite(name, scale):
 def test_spline_is_monotone_onto_itself(inverse):
     values = np.random.default_rng(0).normal(0.0, 2.0, (1, 23)).astype("float32")
     x = np.linspace(-10.0, 10.0, 4001, dtype="float32")
-    y, _ = rational_quadratic_spline(x, np.repeat(values, 4001, 0), inverse=inverse)
+    spline = jax.jit(rational_quadratic_spline, static_argnames="inverse")
+    y, _ = spline(x, np.repeat(values, 4001, 0), inverse=inverse)
     y = np.asarray(y)
     assert (np.diff(y) > -1e-5).all()
     outside = np.abs(x) >= END

@@ -19,7 +19,7 @@ def simulate(n, seed):
 
 
 METHODS = {
-    "npe": NPE(max_iter=4, batch_size=32),
+    "npe": NPE(density="mixture", max_iter=4, batch_size=32),
     "point": PointRegressor((16,), 3, max_iter=4, batch_size=32),
     "features": PointRegressor((16,), None, max_iter=4, batch_size=32),
 }

@@ -1,5 +1,6 @@
 """The Jansen-Rit model as a forward model: settings, symmetries, batches, extremes."""
 
+import functools
 from dataclasses import replace
 
 import jax
@@ -31,12 +32,11 @@ def test_registered():
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param({"scheme": "heun"}, marks=pytest.mark.slow),
-        pytest.param({"rng": "threefry"}, marks=pytest.mark.slow),
-        {"stimulus": PulseTrain(2, 0.3, 0.05, jitter=0.01, populations=ALL)},
+        {"scheme": "heun"},
+        {"rng": "threefry", "stimulus": replace(PULSES, jitter=0.01)},
         {"connectome": PAIR, "stimulus": PULSES, "parameterization": "combinations"},
     ],
-    ids=["heun", "threefry", "pulses", "coupled"],
+    ids=["heun", "threefry and pulses", "coupled"],
 )
 def test_contract(settings):
     check_forward_model(JansenRit(**SHORT | settings))
@@ -63,8 +63,9 @@ def test_parameters_and_units():
 
 def test_alpha_rhythm_at_the_standard_parameters():
     # Jansen & Rit (1995): about 10 Hz, some mV; a column with few synapses is silent.
-    x = JansenRit(sfreq=128.0, duration=10.0).simulate_batch({"C": [135.0, 68.0]}, KEY)
-    assert x.shape == (2, 1, 1280) and x.dtype == np.float32
+    # The sampling rate has no common divisor with anything.
+    x = JansenRit(sfreq=173.61, duration=10.0).simulate_batch({"C": [135, 68]}, KEY)
+    assert x.shape == (2, 1, 1736) and x.dtype == np.float32
     power = np.abs(np.fft.rfft(x[:, 0] - x.mean(axis=-1))) ** 2
     assert 8.5 < np.argmax(power[0]) / 10 < 12
     assert 1.5e-3 < x[0].std() < 4e-3
@@ -185,11 +186,6 @@ def test_step_divides_the_sample():
     assert grid(sfreq=250.0, burn_in=0.5).n_burn == 125
 
 
-def test_a_rate_without_a_common_divisor():
-    x = JansenRit(sfreq=173.61, duration=2.0, burn_in=0.1).simulate_batch({}, KEY)
-    assert x.shape == (1, 1, 347) and np.isfinite(x).all()
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -263,7 +259,7 @@ def test_simulate_counts_what_overflows():
 
 
 def test_a_long_run_stays_finite():
-    model = JansenRit(sfreq=32.0, duration=600.0, step=2e-3)
+    model = JansenRit(sfreq=32.0, duration=600.0, step=4e-3)
     x = model.simulate_batch(draw(model, 64), KEY)
     assert np.isfinite(x).all()
     first, last = x[:, 0, : x.shape[-1] // 2], x[:, 0, x.shape[-1] // 2 :]
@@ -272,7 +268,7 @@ def test_a_long_run_stays_finite():
 
 
 def test_threefry_gives_the_same_distribution():
-    settings = {"sfreq": 100.0, "duration": 5.0, "burn_in": 1.0}
+    settings = {"sfreq": 100.0, "duration": 5.0, "burn_in": 1.0, "step": 2.5e-3}
     params = {"C": np.full(128, 108.0)}
     one = JansenRit(**settings).simulate_batch(params, KEY)
     two = JansenRit(**settings, rng="threefry").simulate_batch(params, KEY)
@@ -281,13 +277,22 @@ def test_threefry_gives_the_same_distribution():
     assert one.mean() == pytest.approx(two.mean(), abs=float(0.1 * one.std()))
 
 
+@functools.lru_cache
+def respond(n_pulses, jitter=0.0):
+    """Average responses, half of them with the standard noise and half with less."""
+    train = PulseTrain(n_pulses, 0.5, 0.02, jitter=jitter, tmin=-0.1)
+    model = JansenRit(sfreq=200.0, duration=0.5, stimulus=train)
+    sigma = model.complete_params({})["sigma"]
+    params = {"C": 68.0, "pulse_excitatory": 100.0}
+    params["sigma"] = np.repeat([*sigma, 1.0], 64)
+    x = model.simulate_batch(params, KEY)[:, 0]
+    return x[:64], x[64:]
+
+
 def test_averages_of_more_pulses_have_less_noise():
     noise = []
     for n_pulses in (1, 16):
-        train = PulseTrain(n_pulses, 0.5, 0.02, tmin=-0.1)
-        model = JansenRit(sfreq=200.0, duration=0.5, stimulus=train)
-        params = {"C": np.full(64, 68.0), "pulse_excitatory": 100.0}
-        x = model.simulate_batch(params, KEY)[:, 0]
+        x, _ = respond(n_pulses)
         response = x.mean(axis=0)
         # The pulse is at 0.1 s; its response, about 10 ms later.
         assert 0.11 < np.argmax(np.abs(response - response[:20].mean())) / 200 < 0.16
@@ -298,10 +303,7 @@ def test_averages_of_more_pulses_have_less_noise():
 def test_jittered_pulses_smear_the_response():
     heights = []
     for jitter in (0.0, 0.05):
-        train = PulseTrain(40, 0.5, 0.01, jitter=jitter, tmin=-0.2)
-        model = JansenRit(sfreq=200.0, duration=0.5, stimulus=train)
-        params = {"C": np.full(16, 68.0), "sigma": 1.0, "pulse_excitatory": 150.0}
-        response = model.simulate_batch(params, KEY).mean(axis=(0, 1))
+        response = respond(16, jitter)[1].mean(axis=0)
         # The area under the response stays, where the response is linear.
         heights.append((response - response[:5].mean()).max())
     assert heights[1] < 0.6 * heights[0]

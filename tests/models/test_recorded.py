@@ -104,17 +104,18 @@ def band_variance(series, sfreq, low, high):
 
 
 def test_contract(hopf):
-    check_forward_model(Recorded(hopf))
+    check_forward_model(Recorded(Sources((1.0, 2.0), duration=1.0)))
     model = Recorded(hopf)
     assert model.node_names == hopf.node_names
     assert model.get_connectome() is hopf.connectome
 
 
-def test_contract_with_sensors_and_filters(hopf):
+def test_contract_with_sensors_and_filters():
     rng = np.random.default_rng(0)
     names = [f"E{i}" for i in range(4)]
-    lead_field = LeadField(rng.normal(size=(4, 3)), names, hopf.node_names)
-    model = Recorded(hopf, lead_field=lead_field, highpass=2.0, lowpass=40.0)
+    inner = Sources((1.0, 2.0, 0.5), duration=1.0, names=("a", "b", "c"))
+    lead_field = LeadField(rng.normal(size=(4, 3)), names, inner.names)
+    model = Recorded(inner, lead_field=lead_field, highpass=2.0, lowpass=40.0)
     check_forward_model(model)
     assert model.node_names == tuple(names)
     assert model.get_connectome() is None

