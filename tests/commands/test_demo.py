@@ -9,7 +9,7 @@ import pytest
 
 from mne_sbi.commands import _demo, main
 
-# A third of the simulations, and of the time.
+# About a third of the simulations that the command learns from, in half of the time.
 SIZE = _demo.Size(n_simulations=7000, max_iter=12)
 
 
