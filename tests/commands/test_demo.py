@@ -1,4 +1,4 @@
-"""The demonstration: run once, as users do."""
+"""The demonstration: run once, as users do, with less to learn from."""
 
 import contextlib
 import io
@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from mne_sbi.commands import _demo, main
+
+# About a third of the simulations that the command learns from, in half of the time.
+SIZE = _demo.Size(n_simulations=7000, max_iter=12)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +26,7 @@ def demonstration(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch, io.StringIO() as stream:
         patch.setattr(_demo, "invert_synthetic", invert_and_keep)
+        patch.setattr(_demo, "Size", lambda: SIZE)
         patch.setenv("MNE_SBI_CACHE_DIR", str(folder / "cache"))
         with contextlib.redirect_stdout(stream):
             assert main(["demo", "--output-dir", str(folder / "new")]) == 0
@@ -32,7 +36,7 @@ def demonstration(tmp_path_factory):
 @pytest.mark.slow
 def test_the_recording_was_not_trained_on(demonstration):
     found = demonstration[0]
-    assert len(found.inverter.bank_) == _demo.Size().n_simulations
+    assert len(found.inverter.bank_) == SIZE.n_simulations
     assert not (found.inverter.bank_.theta == found.truth).all(axis=1).any()
     params = found.inverter.prior_.as_dict(found.truth[np.newaxis])
     assert found.inverter.model_.check_valid(params).all()
@@ -42,7 +46,7 @@ def test_the_recording_was_not_trained_on(demonstration):
 def test_the_recording_is_the_model_with_noise(demonstration):
     found = demonstration[0]
     clean = found.inverter.inverse_transform(found.truth[np.newaxis])[0]
-    assert found.measured.shape == clean.shape == (68, _demo.Size().n_freqs)
+    assert found.measured.shape == clean.shape == (68, SIZE.n_freqs)
     # The misfit is about 0.45 of a region's spread, sampling noise comes on top.
     scaled = found.inverter.features_.normalize(np.array([clean, found.measured]))
     assert 0.2 < (scaled[1] - scaled[0]).std() < 0.7

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from mne_sbi.eeg_fmri import Architecture, EEG2fMRIRegressor
+from mne_sbi.eeg_fmri import Architecture, EEG2fMRIRegressor, _calhas
 from mne_sbi.eeg_fmri._registry import ARCHITECTURES, make_architecture
 
 WINDOWS = {
@@ -24,9 +24,23 @@ def settings_of(name):
     return architecture.set_params(**{k: v for k, v in small.items() if k in known})
 
 
+@pytest.fixture
+def few_layers(monkeypatch):
+    """One layer or block instead of several, which are compiled faster.
+
+    As many as published are trained where sizes are tested, and with Calhas' network.
+    """
+    from mne_sbi.eeg_fmri import _bricman_networks, _bricman_transformers
+
+    monkeypatch.setattr(_bricman_transformers, "_N_LAYERS", 1)
+    monkeypatch.setattr(_bricman_networks, "_VOLUME_FILTERS", (16, 1))
+    for name in ("_EEG_BLOCKS", "_VOLUME_BLOCKS"):
+        monkeypatch.setattr(_calhas, name, getattr(_calhas, name)[:1])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_contract(name):
+def test_contract(name, few_layers):
     architecture = settings_of(name)
     assert isinstance(architecture, Architecture)
     assert architecture.default_target in ("pca", "voxels")

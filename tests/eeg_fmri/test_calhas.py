@@ -13,7 +13,7 @@ keras = import_keras()
 ops = keras.ops
 jax = pytest.importorskip("jax")
 
-from mne_sbi.eeg_fmri import _calhas_layers, _patch_conv  # noqa: E402
+from mne_sbi.eeg_fmri import _calhas, _calhas_layers, _patch_conv  # noqa: E402
 from mne_sbi.eeg_fmri._calhas import (  # noqa: E402
     _EEG_BLOCKS,
     _EEG_SHAPE,
@@ -25,6 +25,7 @@ from mne_sbi.eeg_fmri._calhas import (  # noqa: E402
 )
 from mne_sbi.eeg_fmri._calhas_networks import Encoder  # noqa: E402
 from mne_sbi.eeg_fmri._grid import VolumeGrid  # noqa: E402
+from mne_sbi.inference._training import in_blocks  # noqa: E402
 
 X_SHAPE, SHAPE, N_PAIRS = (8, 20, 10), (10, 10, 8), 120
 # Of the published decoder: 686 constants of a normalisation among them.
@@ -51,6 +52,13 @@ def grid():
 @pytest.fixture(scope="module")
 def fitted(grid):
     return Calhas(max_iter=3).fit(*make_pairs(N_PAIRS), grid=grid, random_state=0)
+
+
+@pytest.fixture
+def few_blocks(monkeypatch):
+    """One residual block in each encoder, which are compiled faster."""
+    monkeypatch.setattr(_calhas, "_EEG_BLOCKS", _EEG_BLOCKS[:1])
+    monkeypatch.setattr(_calhas, "_VOLUME_BLOCKS", _VOLUME_BLOCKS[:1])
 
 
 def count(layer):
@@ -144,7 +152,8 @@ def test_shortest_axes_make_a_network():
     blocks = _fit_blocks(_VOLUME_BLOCKS, (4, 4, 4), _VOLUME_SHAPE, "xyz")
     encoder = Encoder(blocks)
     encoder.build((None, 4, 4, 4))
-    assert encoder(np.ones((2, 4, 4, 4), np.float32)).shape == (2, 343)
+    found = in_blocks(encoder, np.ones((2, 4, 4, 4), np.float32), block=2)
+    assert found.shape == (2, 343) and np.isfinite(found).all()
 
 
 def compute_loss_and_gradients(network, X, y, grid):
@@ -167,7 +176,7 @@ def compute_loss_and_gradients(network, X, y, grid):
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="gradients by JAX")
 @pytest.mark.slow
-def test_fast_road_is_the_plain_road(monkeypatch, grid):
+def test_fast_road_is_the_plain_road(monkeypatch, few_blocks, grid):
     """Patches and outer products change neither loss nor gradients."""
     X, y = make_pairs(4)
     loss, gradients = compute_loss_and_gradients(Calhas(), X, y, grid)
@@ -203,10 +212,14 @@ def test_predictions_do_not_depend_on_other_rows(fitted):
 
 
 def test_frozen_weights_stay(fitted, grid):
-    """Of the Fourier features, training changes the scale alone."""
+    """Of the Fourier features, training changes the scale alone; else, all weights."""
     with isolated_seed(draw_seed(0)):
-        start = fitted._build(X_SHAPE, 800, grid)[1]._decoder._features
-    end = fitted._networks[1]._decoder._features
+        networks = fitted._build(X_SHAPE, 800, grid)
+    pairs = networks, fitted._networks
+    before, after = (trainer.trainable_variables for trainer, _ in pairs)
+    for one, other in zip(before, after, strict=True):
+        assert np.any(np.asarray(one.value) != np.asarray(other.value)), one.path
+    start, end = (predictor._decoder._features for _, predictor in pairs)
     for name in ("omega", "phase", "gain", "offset"):
         values = (np.asarray(getattr(layer, name).value) for layer in (start, end))
         np.testing.assert_array_equal(*values)
@@ -241,7 +254,7 @@ def test_calibration_goes_on_from_where_fit_ended(fitted, grid):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["dense", "dct"])
-def test_masked_voxels(decoder):
+def test_masked_voxels(decoder, few_blocks):
     """Only voxels of the mask are predicted; the encoder of volumes sees zeros."""
     X, y = make_pairs(64)
     mask = np.random.default_rng(0).random(SHAPE) < 0.4
@@ -262,14 +275,14 @@ def test_masked_voxels(decoder):
     assert set(np.unique(kept)) == {0, 2} and 0.4 < (kept > 0).mean() < 0.6
 
 
-def test_waves_in_a_mask():
+def test_waves_in_a_mask(few_blocks):
     """The waves of a mask's voxels are those of the whole volume."""
     mask = np.random.default_rng(0).random(SHAPE) < 0.4
     voxels = []
     for grid in (VolumeGrid(mask), VolumeGrid.from_shape(SHAPE)):
         with isolated_seed(0):
             _, predictor = Calhas("dct")._build(X_SHAPE, grid.n_voxels, grid)
-            voxels.append(np.asarray(predictor(make_pairs(2)[0])))
+            voxels.append(in_blocks(predictor, make_pairs(2)[0], block=2))
     np.testing.assert_allclose(voxels[0], voxels[1][:, mask.ravel()], atol=1e-6)
 
 
