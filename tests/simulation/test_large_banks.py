@@ -86,7 +86,7 @@ def test_killed_at_random_moments(tmp_path):
     expected = simulate(model, None, 30_000, random_state=4)
     took = time.monotonic() - start
     n_there, n_killed = [], 0
-    for _ in range(4):
+    for _ in range(6):
         program = [sys.executable, "-c", textwrap.dedent(KILLED), str(fname)]
         with subprocess.Popen(
             program, stdout=subprocess.PIPE, stderr=subprocess.PIPE
