@@ -187,7 +187,7 @@ def test_check_wants_an_instance():
 @pytest.mark.parametrize("setting", ["sfreq", "duration"])
 def test_check_needs_a_rate_and_a_duration(setting):
     model = Noise(make_connectome(3), **{setting: None})
-    with pytest.raises(ValueError, match=rf"^Noise needs {setting}: .* Noise\(sfreq="):
+    with pytest.raises(ValueError, match=rf"^Noise needs {setting}\. .* Noise\(sfreq="):
         check_forward_model(model)
 
 
@@ -215,5 +215,5 @@ def test_make_connectome():
 @pytest.mark.parametrize("use", [simulate, simulate_activity, identifiability])
 def test_plugins_need_a_rate_and_a_duration_everywhere(use, setting):
     model = Noise(make_connectome(3), **{setting: None})
-    with pytest.raises(ValueError, match=rf"^Noise needs {setting}: .* Noise\(sfreq="):
+    with pytest.raises(ValueError, match=rf"^Noise needs {setting}\. .* Noise\(sfreq="):
         use(model)
