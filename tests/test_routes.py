@@ -194,7 +194,7 @@ def test_alpha_peak_of_closed_eyes(eyes_inverted, eyes):
     measured = find_peak(read_observations(inverter, eyes[1]))
     predicted = find_peak(predict_observations(inverter, posterior, 1))
     print(f"alpha peak: measured {measured} Hz, predicted {predicted} Hz")
-    assert abs(measured - predicted) <= 2.0
+    assert abs(measured - predicted) <= 1.5
 
 
 def test_eyes_differ_as_the_data_do(eyes_inverted, eyes):

@@ -55,7 +55,7 @@ def _describe_missing(model, names):
     # A model around another one has its settings inside.
     kind = type(getattr(model, "model", model)).__name__
     return (
-        f"{kind} needs {' and '.join(names)}. Set both, as in {kind}(sfreq=128.0, "
+        f"{kind} needs {' and '.join(names)}. Create it as {kind}(sfreq=128.0, "
         "duration=10.0), in Hz and s, or fit an inverter to Raw, Epochs or another "
         "time series of MNE-Python: it takes them from the recording."
     )

@@ -104,7 +104,7 @@ def band_variance(series, sfreq, low, high):
 
 
 def test_contract(hopf):
-    check_forward_model(Recorded(Sources((1.0, 2.0), duration=1.0)))
+    check_forward_model(Recorded(hopf))
     model = Recorded(hopf)
     assert model.node_names == hopf.node_names
     assert model.get_connectome() is hopf.connectome
